@@ -1,0 +1,74 @@
+#include "io/sound_file.hpp"
+
+#include <fcntl.h>
+#include <sndfile.h>
+
+#include <cerrno>
+
+#include "io/descriptor.hpp"
+#include "io/error.hpp"
+
+namespace confab::io {
+
+namespace {
+
+constexpr std::size_t kFramesAtOnce = 4096;
+constexpr std::size_t kLongest = 48'000UL * 3600;  // samples: an hour at the highest rate
+
+struct Closer {
+    void operator()(SNDFILE* file) const { sf_close(file); }
+};
+using Handle = std::unique_ptr<SNDFILE, Closer>;
+
+}  // namespace
+
+std::expected<std::vector<std::int16_t>, std::string> read_sound(const std::string& path, int sample_rate) {
+    // Opened by us, because libsndfile says only "System error." where the kernel has a reason.
+    const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) return std::unexpected(path + ": " + os_error_text(errno));
+    SF_INFO facts{};
+    const Handle sound(sf_open_fd(file.get(), SFM_READ, &facts, SF_FALSE));
+    if (!sound) return std::unexpected(path + ": no sound file that is understood (" + sf_strerror(nullptr) + ")");
+    if (facts.samplerate != sample_rate)
+        return std::unexpected(path + ": sampled at " + std::to_string(facts.samplerate) + " Hz, expected " + std::to_string(sample_rate) +
+                               " Hz");
+    sf_command(sound.get(), SFC_SET_SCALE_FLOAT_INT_READ, nullptr, SF_TRUE);
+    sf_command(sound.get(), SFC_SET_CLIPPING, nullptr, SF_TRUE);
+    const auto channels = static_cast<std::size_t>(facts.channels);
+    std::vector<std::int16_t> samples;
+    std::vector<std::int16_t> frames(kFramesAtOnce * channels);
+    for (;;) {
+        const auto got = sf_readf_short(sound.get(), frames.data(), static_cast<sf_count_t>(kFramesAtOnce));
+        if (got <= 0) return samples;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) samples.push_back(frames[i * channels]);
+        if (samples.size() > kLongest) return std::unexpected(path + ": longer than an hour");
+    }
+}
+
+struct SoundWriter::Impl {
+    Descriptor file;
+    Handle sound;  // closed before the descriptor
+};
+
+std::expected<SoundWriter, std::string> SoundWriter::create(const std::string& path, int sample_rate) {
+    Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+    if (!file) return std::unexpected(path + ": " + os_error_text(errno));
+    SF_INFO facts{};
+    facts.samplerate = sample_rate;
+    facts.channels = 1;
+    facts.format = SF_FORMAT_WAV | SF_FORMAT_PCM_16;
+    Handle sound(sf_open_fd(file.get(), SFM_WRITE, &facts, SF_FALSE));
+    if (!sound) return std::unexpected(path + ": " + sf_strerror(nullptr));
+    return SoundWriter(std::make_unique<Impl>(std::move(file), std::move(sound)));
+}
+
+SoundWriter::SoundWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+SoundWriter::~SoundWriter() = default;
+SoundWriter::SoundWriter(SoundWriter&&) noexcept = default;
+SoundWriter& SoundWriter::operator=(SoundWriter&&) noexcept = default;
+
+void SoundWriter::write(std::span<const std::int16_t> samples) {
+    sf_write_short(impl_->sound.get(), samples.data(), static_cast<sf_count_t>(samples.size()));
+}
+
+}  // namespace confab::io

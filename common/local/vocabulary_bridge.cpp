@@ -1,0 +1,86 @@
+// What conf-bridge's control socket understands.
+#include "local/messages.hpp"
+
+namespace confab::local {
+namespace {
+
+constexpr Field kConference[] = {{"conference", FieldType::text, true, "the conference's number"}};
+constexpr Field kMember[] = {
+    {"conference", FieldType::text, true, "the conference's number"},
+    {"member", FieldType::integer, true, "the member's number in it"},
+};
+constexpr Field kChanged[] = {{"changed", FieldType::flag, true, "whether anything changed"}};
+constexpr Field kListRow[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"name", FieldType::text, true, "its name"},
+    {"members", FieldType::integer, true, "members now"},
+    {"max_members", FieldType::integer, true, "most members at a time"},
+    {"locked", FieldType::flag, true, "whether nobody else is let in"},
+    {"since", FieldType::text, true, "when it began, UTC"},
+};
+constexpr Field kMemberRow[] = {
+    {"member", FieldType::integer, true, "the number to name it by; 0 in the lobby"},
+    {"identity", FieldType::text, true, "who it is, as a trusted peer asserts"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"state", FieldType::text, true, "joined, held, or lobby while a passcode is keyed"},
+    {"muted", FieldType::flag, true, "whether it is not heard"},
+    {"talking", FieldType::flag, true, "whether it talks now"},
+    {"since", FieldType::text, true, "when it joined, UTC"},
+};
+constexpr Field kConferenceEvent[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"name", FieldType::text, true, "its name"},
+};
+constexpr Field kMemberEvent[] = {
+    {"conference", FieldType::text, true, "its number, empty in the lobby"},
+    {"member", FieldType::integer, true, "the member's number, 0 in the lobby"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+};
+constexpr Field kLeftEvent[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"member", FieldType::integer, true, "the member's number"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"reason", FieldType::text, true, "hung up, kicked, conference ended, media stopped, no ACK, no usable answer or no media"},
+};
+constexpr Field kDigitsEvent[] = {
+    {"conference", FieldType::text, true, "its number, empty in the lobby"},
+    {"member", FieldType::integer, true, "the member's number, 0 in the lobby"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"digits", FieldType::text, true, "an asterisk for each digit", true},
+};
+
+constexpr Command kCommands[] = {
+    {"list", "list", "list the running conferences", {}, kListRow, true},
+    {"members", "members", "list who is in a conference", kConference, kMemberRow, true},
+    {"mute", "mute", "let a member hear and not be heard", kMember, kChanged, false, true},
+    {"unmute", "unmute", "let a muted member be heard again", kMember, kChanged, false, true},
+    {"kick", "kick", "end a member's call", kMember, kChanged, false, true},
+    {"lock", "lock", "let nobody else in", kConference, kChanged, false, true},
+    {"unlock", "unlock", "let callers in again", kConference, kChanged, false, true},
+    {"end", "end", "end a conference and all its calls", kConference, kChanged, false, true},
+};
+constexpr EventRow kEvents[] = {
+    {"conference-started", "the first caller was let in", kConferenceEvent},
+    {"conference-ended", "the last one left", kConferenceEvent},
+    {"joined", "a caller became a member", kMemberEvent},
+    {"left", "a member's call ended", kLeftEvent},
+    {"talking", "a member talks", kMemberEvent},
+    {"silent", "a member stopped talking", kMemberEvent},
+    {"digits", "a caller keyed a digit", kDigitsEvent},
+    {"muted", "a member was muted", kMemberEvent},
+    {"unmuted", "a member may be heard again", kMemberEvent},
+    {"held", "a caller holds the call and left the mix", kMemberEvent},
+    {"resumed", "a caller is back in the mix", kMemberEvent},
+    {"locked", "nobody else is let in", kConferenceEvent},
+    {"unlocked", "callers are let in again", kConferenceEvent},
+};
+constexpr Vocabulary kVocabulary{"conf-bridge", kCommands, kEvents};
+
+}  // namespace
+
+const Vocabulary& bridge_vocabulary() { return kVocabulary; }
+
+}  // namespace confab::local

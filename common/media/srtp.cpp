@@ -1,0 +1,292 @@
+#include "media/srtp.hpp"
+
+// The low-level SHA-1 state is the only one that copies without allocating; OpenSSL 3 marks it deprecated.
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <srtp2/auth.h>
+#include <srtp2/cipher.h>
+#include <srtp2/srtp.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+namespace confab::media {
+namespace {
+
+constexpr unsigned long kReplayWindow = 256;
+constexpr std::size_t kMaxStreams = 256;  // SSRCs of one direction; libsrtp2 keeps a state for each that authenticates
+
+// --- AES-128 in integer counter mode (RFC 3711 §4.1.1), its EVP context kept for the life of the key ---
+
+constexpr std::size_t kBlock = 16, kAesKey = 16, kSalt = 14;
+
+struct CounterMode {
+    EVP_CIPHER_CTX* context = nullptr;
+    std::array<std::uint8_t, kBlock> salt{};
+};
+
+extern "C" {
+
+static srtp_err_status_t icm_dealloc(srtp_cipher_t* cipher) {
+    if (!cipher) return srtp_err_status_bad_param;
+    if (auto* state = static_cast<CounterMode*>(cipher->state)) {
+        EVP_CIPHER_CTX_free(state->context);
+        OPENSSL_cleanse(state->salt.data(), state->salt.size());
+        delete state;
+    }
+    delete cipher;
+    return srtp_err_status_ok;
+}
+
+extern const srtp_cipher_type_t kCounterModeType;
+
+static srtp_err_status_t icm_alloc(srtp_cipher_t** out, int key_size, int) {
+    if (key_size != static_cast<int>(kAesKey + kSalt)) return srtp_err_status_bad_param;
+    auto* state = new (std::nothrow) CounterMode;
+    auto* cipher = new (std::nothrow) srtp_cipher_t{&kCounterModeType, state, key_size, SRTP_AES_ICM_128};
+    if (state) state->context = EVP_CIPHER_CTX_new();
+    if (!state || !cipher || !state->context) {
+        delete state;
+        delete cipher;
+        return srtp_err_status_alloc_fail;
+    }
+    *out = cipher;
+    return srtp_err_status_ok;
+}
+
+static srtp_err_status_t icm_init(void* opaque, const std::uint8_t* key) {
+    auto& state = *static_cast<CounterMode*>(opaque);
+    state.salt.fill(0);
+    std::memcpy(state.salt.data(), key + kAesKey, kSalt);
+    return EVP_EncryptInit_ex(state.context, EVP_aes_128_ctr(), nullptr, key, nullptr) == 1 ? srtp_err_status_ok
+                                                                                            : srtp_err_status_init_fail;
+}
+
+static srtp_err_status_t icm_set_iv(void* opaque, std::uint8_t* iv, srtp_cipher_direction_t) {
+    auto& state = *static_cast<CounterMode*>(opaque);
+    std::array<std::uint8_t, kBlock> counter;
+    for (std::size_t i = 0; i < kBlock; ++i) counter[i] = iv[i] ^ state.salt[i];
+    return EVP_EncryptInit_ex(state.context, nullptr, nullptr, nullptr, counter.data()) == 1 ? srtp_err_status_ok
+                                                                                             : srtp_err_status_cipher_fail;
+}
+
+static srtp_err_status_t icm_crypt(void* opaque, std::uint8_t* buffer, unsigned* size) {
+    auto& state = *static_cast<CounterMode*>(opaque);
+    int written = 0;
+    if (EVP_EncryptUpdate(state.context, buffer, &written, buffer, static_cast<int>(*size)) != 1) return srtp_err_status_cipher_fail;
+    *size = static_cast<unsigned>(written);
+    return srtp_err_status_ok;
+}
+
+// RFC 3711 B.2, its first two blocks.
+static const std::uint8_t kIcmKey[kAesKey + kSalt] = {0x2b, 0x7e, 0x15, 0x16, 0x28, 0xae, 0xd2, 0xa6, 0xab, 0xf7,
+                                                      0x15, 0x88, 0x09, 0xcf, 0x4f, 0x3c, 0xf0, 0xf1, 0xf2, 0xf3,
+                                                      0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa, 0xfb, 0xfc, 0xfd};
+static std::uint8_t icm_index[kBlock] = {};
+static const std::uint8_t kIcmPlain[32] = {};
+static const std::uint8_t kIcmKeystream[32] = {0xe0, 0x3e, 0xad, 0x09, 0x35, 0xc9, 0x5e, 0x80, 0xe1, 0x66, 0xb1,
+                                               0x6d, 0xd9, 0x2b, 0x4e, 0xb4, 0xd2, 0x35, 0x13, 0x16, 0x2b, 0x02,
+                                               0xd0, 0xf7, 0x2a, 0x43, 0xa2, 0xfe, 0x4a, 0x5f, 0x97, 0xab};
+static const srtp_cipher_test_case_t kIcmTest = {
+    sizeof kIcmKey, kIcmKey, icm_index, sizeof kIcmPlain, kIcmPlain, sizeof kIcmKeystream, kIcmKeystream, 0, nullptr, 0, nullptr};
+
+const srtp_cipher_type_t kCounterModeType = {
+    icm_alloc, icm_dealloc,     icm_init, nullptr, icm_crypt, icm_crypt, icm_set_iv, nullptr, "AES-128 counter mode by OpenSSL",
+    &kIcmTest, SRTP_AES_ICM_128};
+
+// --- HMAC-SHA1 (RFC 2104), the two keyed states kept: a packet costs two copies instead of two blocks ---
+
+}  // extern "C"
+
+struct KeyedSha1 {
+    SHA_CTX inner, outer;  // after the padded key
+    SHA_CTX running;
+};
+
+extern "C" {
+
+extern const srtp_auth_type_t kSha1Type;
+
+static srtp_err_status_t hmac_alloc(srtp_auth_t** out, int key_size, int tag_size) {
+    if (key_size < 0 || key_size > SHA_CBLOCK || tag_size < 0 || tag_size > SHA_DIGEST_LENGTH) return srtp_err_status_bad_param;
+    auto* state = new (std::nothrow) KeyedSha1{};
+    auto* auth = new (std::nothrow) srtp_auth_t{&kSha1Type, state, tag_size, key_size, 0};
+    if (!state || !auth) {
+        delete state;
+        delete auth;
+        return srtp_err_status_alloc_fail;
+    }
+    *out = auth;
+    return srtp_err_status_ok;
+}
+
+static srtp_err_status_t hmac_dealloc(srtp_auth_t* auth) {
+    if (!auth) return srtp_err_status_bad_param;
+    auto* state = static_cast<KeyedSha1*>(auth->state);
+    OPENSSL_cleanse(state, sizeof *state);
+    delete state;
+    delete auth;
+    return srtp_err_status_ok;
+}
+
+static srtp_err_status_t hmac_init(void* opaque, const std::uint8_t* key, int key_size) {
+    auto& state = *static_cast<KeyedSha1*>(opaque);
+    const auto keyed = [&](SHA_CTX& into, std::uint8_t pad) {
+        std::array<std::uint8_t, SHA_CBLOCK> block;
+        block.fill(pad);
+        for (int i = 0; i < key_size; ++i) block[static_cast<std::size_t>(i)] ^= key[i];
+        const bool good = SHA1_Init(&into) == 1 && SHA1_Update(&into, block.data(), block.size()) == 1;
+        OPENSSL_cleanse(block.data(), block.size());
+        return good;
+    };
+    if (!keyed(state.inner, 0x36) || !keyed(state.outer, 0x5c)) return srtp_err_status_init_fail;
+    state.running = state.inner;
+    return srtp_err_status_ok;
+}
+
+static srtp_err_status_t hmac_start(void* opaque) {
+    auto& state = *static_cast<KeyedSha1*>(opaque);
+    state.running = state.inner;
+    return srtp_err_status_ok;
+}
+
+static srtp_err_status_t hmac_update(void* opaque, const std::uint8_t* text, int size) {
+    auto& state = *static_cast<KeyedSha1*>(opaque);
+    return SHA1_Update(&state.running, text, static_cast<std::size_t>(size)) == 1 ? srtp_err_status_ok : srtp_err_status_auth_fail;
+}
+
+static srtp_err_status_t hmac_compute(void* opaque, const std::uint8_t* text, int size, int tag_size, std::uint8_t* tag) {
+    auto& state = *static_cast<KeyedSha1*>(opaque);
+    if (tag_size > SHA_DIGEST_LENGTH) return srtp_err_status_bad_param;
+    std::array<std::uint8_t, SHA_DIGEST_LENGTH> digest;
+    if (hmac_update(opaque, text, size) != srtp_err_status_ok || SHA1_Final(digest.data(), &state.running) != 1)
+        return srtp_err_status_auth_fail;
+    state.running = state.outer;
+    if (SHA1_Update(&state.running, digest.data(), digest.size()) != 1 || SHA1_Final(digest.data(), &state.running) != 1)
+        return srtp_err_status_auth_fail;
+    std::memcpy(tag, digest.data(), static_cast<std::size_t>(tag_size));
+    return srtp_err_status_ok;
+}
+
+// RFC 2202, test case 1.
+static const std::uint8_t kHmacKey[20] = {0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b,
+                                          0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b, 0x0b};
+static const std::uint8_t kHmacText[8] = {'H', 'i', ' ', 'T', 'h', 'e', 'r', 'e'};
+static const std::uint8_t kHmacTag[20] = {0xb6, 0x17, 0x31, 0x86, 0x55, 0x05, 0x72, 0x64, 0xe2, 0x8b,
+                                          0xc0, 0xb6, 0xfb, 0x37, 0x8c, 0x8e, 0xf1, 0x46, 0xbe, 0x00};
+static const srtp_auth_test_case_t kHmacTest = {sizeof kHmacKey, kHmacKey, sizeof kHmacText, kHmacText, sizeof kHmacTag, kHmacTag, nullptr};
+
+const srtp_auth_type_t kSha1Type = {hmac_alloc, hmac_dealloc,           hmac_init,  hmac_compute,  hmac_update,
+                                    hmac_start, "HMAC-SHA1 by OpenSSL", &kHmacTest, SRTP_HMAC_SHA1};
+
+}  // extern "C"
+
+// Once a program. The replacements must pass libsrtp2's own self tests, or the library refuses them.
+bool library_ready() {
+    static const bool ready = srtp_init() == srtp_err_status_ok &&
+                              srtp_replace_cipher_type(&kCounterModeType, SRTP_AES_ICM_128) == srtp_err_status_ok &&
+                              srtp_replace_auth_type(&kSha1Type, SRTP_HMAC_SHA1) == srtp_err_status_ok;
+    return ready;
+}
+
+using SetPolicy = void (*)(srtp_crypto_policy_t*);
+struct Suite {
+    std::string_view name;
+    std::size_t key_size;
+    SetPolicy rtp, rtcp;
+};
+// SRTCP keeps the long tag even where SRTP has the short one (RFC 4568 §6.2.2).
+constexpr Suite kSuites[] = {
+    {"AES_CM_128_HMAC_SHA1_80", 30, srtp_crypto_policy_set_rtp_default, srtp_crypto_policy_set_rtp_default},
+    {"AES_CM_128_HMAC_SHA1_32", 30, srtp_crypto_policy_set_aes_cm_128_hmac_sha1_32, srtp_crypto_policy_set_rtp_default},
+    {"AEAD_AES_128_GCM", 28, srtp_crypto_policy_set_aes_gcm_128_16_auth, srtp_crypto_policy_set_aes_gcm_128_16_auth},
+    {"AEAD_AES_256_GCM", 44, srtp_crypto_policy_set_aes_gcm_256_16_auth, srtp_crypto_policy_set_aes_gcm_256_16_auth},
+};
+
+const Suite* suite_named(std::string_view name) {
+    const auto found = std::ranges::find(kSuites, name, &Suite::name);
+    return found == std::end(kSuites) ? nullptr : &*found;
+}
+
+}  // namespace
+
+std::size_t srtp_key_size(std::string_view suite) {
+    const Suite* known = suite_named(suite);
+    return known ? known->key_size : 0;
+}
+
+struct Srtp::Impl {
+    srtp_t session = nullptr;
+    std::array<std::uint32_t, kMaxStreams> streams{};
+    std::size_t stream_count = 0;
+
+    ~Impl() {
+        if (session) srtp_dealloc(session);
+    }
+
+    using Transform = srtp_err_status_t (*)(srtp_t, void*, int*);
+    std::optional<std::size_t> apply(Transform transform, std::span<std::uint8_t> buffer, std::size_t size, std::size_t ssrc_at) {
+        if (size < ssrc_at + 4 || size > buffer.size() || size > 0xffff) return std::nullopt;
+        std::uint32_t ssrc = 0;
+        std::memcpy(&ssrc, buffer.data() + ssrc_at, sizeof ssrc);
+        const bool known = knows(ssrc);
+        if (!known && stream_count == kMaxStreams) return std::nullopt;
+        int length = static_cast<int>(size);
+        if (transform(session, buffer.data(), &length) != srtp_err_status_ok || length < 0) return std::nullopt;
+        if (!known) streams[stream_count++] = ssrc;
+        return static_cast<std::size_t>(length);
+    }
+
+private:
+    bool knows(std::uint32_t ssrc) const {
+        return std::find(streams.begin(), streams.begin() + static_cast<std::ptrdiff_t>(stream_count), ssrc) !=
+               streams.begin() + static_cast<std::ptrdiff_t>(stream_count);
+    }
+};
+
+Srtp::Srtp(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Srtp::~Srtp() = default;
+Srtp::Srtp(Srtp&&) noexcept = default;
+Srtp& Srtp::operator=(Srtp&&) noexcept = default;
+
+std::optional<Srtp> Srtp::create(Direction direction, std::string_view suite, std::string_view key) {
+    const Suite* known = suite_named(suite);
+    if (!known || key.size() != known->key_size || !library_ready()) return std::nullopt;
+    std::array<std::uint8_t, SRTP_MAX_KEY_LEN> material{};
+    std::memcpy(material.data(), key.data(), key.size());
+
+    srtp_policy_t policy{};
+    known->rtp(&policy.rtp);
+    known->rtcp(&policy.rtcp);
+    policy.ssrc.type = direction == Direction::send ? ssrc_any_outbound : ssrc_any_inbound;
+    policy.key = material.data();
+    policy.window_size = kReplayWindow;
+    auto impl = std::make_unique<Impl>();
+    const auto status = srtp_create(&impl->session, &policy);
+    OPENSSL_cleanse(material.data(), material.size());
+    if (status != srtp_err_status_ok) return std::nullopt;
+    return Srtp(std::move(impl));
+}
+
+std::optional<std::size_t> Srtp::protect(std::span<std::uint8_t> buffer, std::size_t size) {
+    if (buffer.size() < size + kSrtpOverhead) return std::nullopt;
+    return impl_->apply(srtp_protect, buffer, size, 8);
+}
+
+std::optional<std::size_t> Srtp::unprotect(std::span<std::uint8_t> buffer, std::size_t size) {
+    return impl_->apply(srtp_unprotect, buffer, size, 8);
+}
+
+std::optional<std::size_t> Srtp::protect_rtcp(std::span<std::uint8_t> buffer, std::size_t size) {
+    if (buffer.size() < size + kSrtpOverhead) return std::nullopt;
+    return impl_->apply(srtp_protect_rtcp, buffer, size, 4);
+}
+
+std::optional<std::size_t> Srtp::unprotect_rtcp(std::span<std::uint8_t> buffer, std::size_t size) {
+    return impl_->apply(srtp_unprotect_rtcp, buffer, size, 4);
+}
+
+}  // namespace confab::media

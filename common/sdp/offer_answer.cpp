@@ -1,0 +1,204 @@
+#include "sdp/offer_answer.hpp"
+
+#include <algorithm>
+
+#include "base/text.hpp"
+
+namespace confab::sdp {
+namespace {
+
+constexpr std::string_view kEventName = "telephone-event";
+constexpr std::string_view kEvents = "0-16";
+constexpr std::uint16_t kDefaultPtime = 20;
+
+bool may_send(Direction direction) { return direction == Direction::sendrecv || direction == Direction::sendonly; }
+bool may_receive(Direction direction) { return direction == Direction::sendrecv || direction == Direction::recvonly; }
+
+Direction direction_from(bool sends, bool receives) {
+    if (sends) return receives ? Direction::sendrecv : Direction::sendonly;
+    return receives ? Direction::recvonly : Direction::inactive;
+}
+
+Direction both(Direction a, Direction b) { return direction_from(may_send(a) && may_send(b), may_receive(a) && may_receive(b)); }
+
+// What the peer's line asks for; an unspecified address is the hold of RFC 2543: nothing may be sent there.
+Direction wanted(const MediaLine& line, const base::SocketAddress& remote) {
+    return direction_from(may_send(line.direction), may_receive(line.direction) && !remote.ip.is_unspecified());
+}
+
+const Codec* first_common(const MediaLine& line, const std::vector<Capability>& ours) {
+    const auto known = [&ours](const Codec& codec) {
+        return codec.channels == 1 && std::ranges::any_of(ours, [&codec](const Capability& own) {
+                   return base::iequals(own.name, codec.name) && own.clock_rate == codec.clock_rate;
+               });
+    };
+    const auto found = std::ranges::find_if(line.codecs, known);
+    return found == line.codecs.end() ? nullptr : &*found;
+}
+
+// Events run on the audio's clock (RFC 4733 §2.1): one at another rate belongs to a codec that was not chosen.
+const Codec* events_of(const MediaLine& line, const Codec& audio) {
+    const auto found = std::ranges::find_if(line.codecs, [&audio](const Codec& codec) {
+        return base::iequals(codec.name, kEventName) && codec.clock_rate == audio.clock_rate;
+    });
+    return found == line.codecs.end() ? nullptr : &*found;
+}
+
+// The peer's first crypto for which we have material, and ours for it. Keys of one suite are of one length; any other is the peer's
+// mistake.
+std::optional<std::pair<Crypto, Crypto>> choose_crypto(const MediaLine& line, const std::vector<Crypto>& ours) {
+    for (const auto& theirs : line.cryptos) {
+        const auto own = std::ranges::find_if(
+            ours, [&theirs](const Crypto& crypto) { return crypto.suite == theirs.suite && crypto.key.size() == theirs.key.size(); });
+        if (own == ours.end()) continue;
+        Crypto local = *own;
+        local.tag = theirs.tag;
+        return std::pair{theirs, std::move(local)};
+    }
+    return std::nullopt;
+}
+
+Agreed agreed_on(std::size_t index, const MediaLine& line, const base::SocketAddress& remote, const Codec& codec, const LocalMedia& local) {
+    const Direction theirs = wanted(line, remote);
+    Agreed agreed;
+    agreed.line = index;
+    agreed.remote = remote;
+    agreed.codec = codec;
+    if (const Codec* events = local.telephone_event ? events_of(line, codec) : nullptr) agreed.telephone_event = events->payload_type;
+    agreed.ptime = line.ptime.value_or(kDefaultPtime);
+    agreed.direction = both(reversed(theirs), local.direction);
+    agreed.held = !may_receive(theirs);
+    return agreed;
+}
+
+std::expected<Agreed, Refusal> try_line(const Session& offer, std::size_t index, const LocalMedia& local, bool require_srtp) {
+    const MediaLine& line = offer.media[index];
+    const auto remote = offer.address_of(line);
+    if (!base::iequals(line.kind, "audio") || line.port == 0 || !line.is_rtp() || !remote) return std::unexpected(Refusal::no_audio);
+    if (require_srtp && !line.is_secure()) return std::unexpected(Refusal::not_secure);
+    const Codec* codec = first_common(line, local.codecs);
+    if (!codec) return std::unexpected(Refusal::no_codec);
+    Agreed agreed = agreed_on(index, line, *remote, *codec, local);
+    if (line.is_secure()) {
+        auto pair = choose_crypto(line, local.cryptos);
+        if (!pair) return std::unexpected(Refusal::no_suite);
+        agreed.remote_crypto = std::move(pair->first);
+        agreed.local_crypto = std::move(pair->second);
+    }
+    return agreed;
+}
+
+void add_codec(MediaLine& line, std::uint8_t payload_type, std::string_view name, std::uint32_t clock_rate,
+               std::string_view parameters = {}) {
+    line.formats.push_back(std::to_string(payload_type));
+    line.codecs.push_back({payload_type, std::string(name), clock_rate, 1, std::string(parameters)});
+}
+
+MediaLine refused(const MediaLine& line) {
+    MediaLine out;
+    out.kind = line.kind;
+    out.protocol = line.protocol;
+    out.formats.push_back(line.formats.empty() ? "0" : line.formats.front());
+    return out;
+}
+
+MediaLine accepted(const MediaLine& offered, const Agreed& agreed, const LocalMedia& local) {
+    MediaLine out;
+    out.kind = offered.kind;
+    out.port = local.rtp.port;
+    out.protocol = offered.protocol;
+    add_codec(out, agreed.codec.payload_type, agreed.codec.name, agreed.codec.clock_rate);
+    if (agreed.telephone_event) add_codec(out, *agreed.telephone_event, kEventName, agreed.codec.clock_rate, kEvents);
+    if (agreed.local_crypto) out.cryptos.push_back(*agreed.local_crypto);
+    out.ptime = local.ptime;
+    out.direction = agreed.direction;
+    out.direction_given = true;
+    return out;
+}
+
+Session own_session(const LocalMedia& local) {
+    Session session;
+    session.id = local.session_id;
+    session.version = local.session_version;
+    session.origin_address = (local.rtp.ip.family == base::Family::ipv6 ? "IN IP6 " : "IN IP4 ") + local.rtp.ip.text();
+    session.connection = local.rtp.ip;
+    return session;
+}
+
+MediaLine offered_audio(const LocalMedia& local) {
+    MediaLine line;
+    line.kind = "audio";
+    line.port = local.rtp.port;
+    line.protocol = local.cryptos.empty() ? "RTP/AVP" : "RTP/SAVP";
+    for (const auto& codec : local.codecs) add_codec(line, codec.payload_type, codec.name, codec.clock_rate);
+    if (local.telephone_event) add_codec(line, *local.telephone_event, kEventName, 8000, kEvents);
+    line.cryptos = local.cryptos;
+    line.ptime = local.ptime;
+    line.direction = local.direction;
+    line.direction_given = true;
+    return line;
+}
+
+bool is_audio(const MediaLine& line) { return base::iequals(line.kind, "audio"); }
+bool in_use(const MediaLine& line) { return is_audio(line) && line.port != 0; }
+
+}  // namespace
+
+std::expected<Answered, Refusal> answer(const Session& offer, const LocalMedia& local, bool require_srtp) {
+    std::optional<Agreed> chosen;
+    Refusal why = Refusal::no_audio;
+    for (std::size_t i = 0; i < offer.media.size() && !chosen; ++i) {
+        auto tried = try_line(offer, i, local, require_srtp);
+        if (tried)
+            chosen = std::move(*tried);
+        else if (why == Refusal::no_audio)  // the first telling reason stands
+            why = tried.error();
+    }
+    if (!chosen) return std::unexpected(why);
+
+    Answered out{own_session(local), std::move(*chosen)};
+    out.answer.times = offer.times;  // RFC 3264 §6
+    for (std::size_t i = 0; i < offer.media.size(); ++i)
+        out.answer.media.push_back(i == out.agreed.line ? accepted(offer.media[i], out.agreed, local) : refused(offer.media[i]));
+    return out;
+}
+
+Session offer(const LocalMedia& local, const Session* earlier) {
+    Session session = own_session(local);
+    if (earlier)
+        for (const auto& line : earlier->media) session.media.push_back(refused(line));
+    auto seat = session.media.end();
+    if (earlier) {
+        auto kept = std::ranges::find_if(earlier->media, in_use);
+        if (kept == earlier->media.end()) kept = std::ranges::find_if(earlier->media, is_audio);
+        seat = session.media.begin() + (kept - earlier->media.begin());
+    }
+    if (seat == session.media.end())
+        session.media.push_back(offered_audio(local));
+    else
+        *seat = offered_audio(local);
+    return session;
+}
+
+std::expected<Agreed, Refusal> read_answer(const Session& offered, const LocalMedia& local, const Session& answer) {
+    if (answer.media.size() != offered.media.size()) return std::unexpected(Refusal::malformed);
+    const auto ours = std::ranges::find_if(offered.media, in_use);
+    if (ours == offered.media.end()) return std::unexpected(Refusal::no_audio);
+    const auto index = static_cast<std::size_t>(ours - offered.media.begin());
+    const MediaLine& theirs = answer.media[index];
+    if (!is_audio(theirs) || !base::iequals(theirs.protocol, ours->protocol)) return std::unexpected(Refusal::malformed);
+
+    LocalMedia asked = local;  // what this offer said counts, not what we would say now
+    asked.cryptos = ours->cryptos;
+    asked.direction = ours->direction;
+    auto agreed = try_line(answer, index, asked, ours->is_secure());
+    if (!agreed || !agreed->remote_crypto) return agreed;
+    // The answer names the chosen offer by its tag (RFC 4568 §5.1.2).
+    const auto same = [&](const Crypto& own) { return own.tag == agreed->remote_crypto->tag && own.suite == agreed->remote_crypto->suite; };
+    const auto own = std::ranges::find_if(ours->cryptos, same);
+    if (theirs.cryptos.size() != 1 || own == ours->cryptos.end()) return std::unexpected(Refusal::no_suite);
+    agreed->local_crypto = *own;
+    return agreed;
+}
+
+}  // namespace confab::sdp

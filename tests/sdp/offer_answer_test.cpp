@@ -1,0 +1,338 @@
+#include "sdp/offer_answer.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+using namespace confab;
+using namespace confab::sdp;
+
+namespace {
+
+constexpr std::string_view kSuite80 = "AES_CM_128_HMAC_SHA1_80", kSuite32 = "AES_CM_128_HMAC_SHA1_32";
+const std::string kKeyA = "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFB";  // 30 × 'A'
+
+LocalMedia plain() {
+    LocalMedia local;
+    local.rtp = *base::SocketAddress::parse("198.51.100.1:30000");
+    local.codecs = {{"PCMU", 0, 8000}, {"PCMA", 8, 8000}};
+    local.telephone_event = 101;
+    local.session_id = 77;
+    local.session_version = 3;
+    return local;
+}
+LocalMedia secure() {
+    auto local = plain();
+    local.cryptos = {{1, std::string(kSuite80), std::string(30, 'l')}, {2, std::string(kSuite32), std::string(30, 'm')}};
+    return local;
+}
+
+Session described(const std::string& media, const std::string& session_lines = "c=IN IP4 192.0.2.1\r\n") {
+    std::string c, rest;
+    (session_lines.starts_with("c=") ? c : rest) = session_lines;
+    const auto session = Session::parse("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\n" + c + "t=3034423619 3042462419\r\n" + rest + media);
+    REQUIRE(session);
+    return *session;
+}
+
+// The answer from its first m-line on.
+std::string lines(const Session& answer) {
+    const auto text = answer.text();
+    const auto at = text.find("m=");
+    return at == std::string::npos ? "" : text.substr(at);
+}
+
+const std::string kAccepted =
+    "m=audio 30000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 "
+    "0-16\r\na=ptime:20\r\na=sendrecv\r\n";
+
+}  // namespace
+
+TEST_CASE("an ordinary offer is answered", "[offer_answer]") {
+    const auto done =
+        answer(described("m=audio 4000 RTP/AVP 0 8 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"), plain(), false);
+    REQUIRE(done);
+    CHECK(done->answer.text() ==
+          "v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=3034423619 3042462419\r\n" + kAccepted);
+    CHECK(done->agreed.line == 0);
+    CHECK(done->agreed.remote.text() == "192.0.2.1:4000");
+    CHECK(done->agreed.codec.name == "PCMU");
+    CHECK(done->agreed.codec.payload_type == 0);
+    CHECK(done->agreed.telephone_event == 101);
+    CHECK(done->agreed.ptime == 20);
+    CHECK(done->agreed.direction == Direction::sendrecv);
+    CHECK_FALSE(done->agreed.held);
+    CHECK_FALSE(done->agreed.local_crypto);
+}
+
+TEST_CASE("every line is answered in its place", "[offer_answer]") {
+    const std::string audio = "m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n";
+    struct Row {
+        const char* what;
+        std::string offer, expected;
+        std::size_t line;
+    };
+    const Row rows[] = {
+        {"video after", audio + "m=video 4002 RTP/AVP 96 97\r\na=rtpmap:96 H264/90000\r\n", kAccepted + "m=video 0 RTP/AVP 96\r\n", 0},
+        {"video before", "m=video 4002 RTP/AVPF 96\r\n" + audio, "m=video 0 RTP/AVPF 96\r\n" + kAccepted, 1},
+        {"fax", audio + "m=image 4004 udptl t38\r\na=T38FaxVersion:0\r\n", kAccepted + "m=image 0 udptl t38\r\n", 0},
+        {"slides", audio + "m=application 4006 UDP/BFCP *\r\n", kAccepted + "m=application 0 UDP/BFCP *\r\n", 0},
+        {"chat", audio + "m=message 4006 TCP/MSRP *\r\n", kAccepted + "m=message 0 TCP/MSRP *\r\n", 0},
+        {"a second audio line", audio + "m=audio 4010 RTP/AVP 8\r\n", kAccepted + "m=audio 0 RTP/AVP 8\r\n", 0},
+        {"an audio line that is off", "m=audio 0 RTP/AVP 0\r\n" + audio, "m=audio 0 RTP/AVP 0\r\n" + kAccepted, 1},
+        {"an audio line without a codec of ours", "m=audio 4010 RTP/AVP 18\r\n" + audio, "m=audio 0 RTP/AVP 18\r\n" + kAccepted, 1},
+        {"an SRTP line that we cannot take",
+         "m=audio 4010 RTP/SAVP 0\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + kKeyA + "\r\n" + audio,
+         "m=audio 0 RTP/SAVP 0\r\n" + kAccepted, 1},
+        {"a DTLS line", "m=audio 4010 UDP/TLS/RTP/SAVPF 0\r\na=fingerprint:sha-256 AA\r\na=setup:actpass\r\n" + audio,
+         "m=audio 0 UDP/TLS/RTP/SAVPF 0\r\n" + kAccepted, 1},
+        {"what belongs to ICE, bundling and feedback is not echoed",
+         "a=group:BUNDLE 0\r\nm=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 "
+         "telephone-event/8000\r\na=mid:0\r\na=ice-ufrag:u\r\na=ice-pwd:p\r\n"
+         "a=candidate:1 1 UDP 1 192.0.2.1 4000 typ host\r\na=rtcp-mux\r\na=setup:actpass\r\na=fingerprint:sha-256 AA\r\na=rtcp-fb:0 "
+         "nack\r\n",
+         kAccepted, 0},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const auto done = answer(described(row.offer), plain(), false);
+        REQUIRE(done);
+        CHECK(lines(done->answer) == row.expected);
+        CHECK(done->agreed.line == row.line);
+        CHECK(done->agreed.remote.port == 4000);
+        CHECK(Session::parse(done->answer.text())->media.size() == done->answer.media.size());
+    }
+}
+
+TEST_CASE("directions, and who is held", "[offer_answer]") {
+    struct Row {
+        const char* offer;
+        Direction ours, expected;
+        bool held;
+    };
+    using enum Direction;
+    const Row rows[] = {
+        {"a=sendrecv", sendrecv, sendrecv, false},
+        {"a=x", sendrecv, sendrecv, false},
+        {"a=sendonly", sendrecv, recvonly, true},
+        {"a=recvonly", sendrecv, sendonly, false},
+        {"a=inactive", sendrecv, inactive, true},
+        {"a=sendrecv", sendonly, sendonly, false},
+        {"a=sendonly", sendonly, inactive, true},
+        {"a=recvonly", recvonly, inactive, false},
+        {"a=sendrecv", inactive, inactive, false},
+        {"c=IN IP4 0.0.0.0", sendrecv, recvonly, true},
+        {"c=IN IP4 0.0.0.0\r\na=recvonly", sendrecv, inactive, true},
+        {"c=IN IP6 ::", sendrecv, recvonly, true},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.offer, direction_name(row.ours));
+        auto local = plain();
+        local.direction = row.ours;
+        const auto done = answer(described(std::string("m=audio 4000 RTP/AVP 0\r\n") + row.offer + "\r\n"), local, false);
+        REQUIRE(done);
+        CHECK(done->agreed.direction == row.expected);
+        CHECK(done->answer.media[0].direction == row.expected);
+        CHECK(done->agreed.held == row.held);
+    }
+    const auto inherited = answer(described("m=audio 4000 RTP/AVP 0\r\n", "c=IN IP4 0.0.0.0\r\n"), plain(), false);
+    REQUIRE(inherited);
+    CHECK(inherited->agreed.held);
+    const auto session_level = answer(described("m=audio 4000 RTP/AVP 0\r\nc=IN IP4 192.0.2.9\r\n", "a=sendonly\r\n"), plain(), false);
+    REQUIRE(session_level);
+    CHECK(session_level->agreed.held);
+    CHECK(session_level->agreed.remote.text() == "192.0.2.9:4000");
+}
+
+TEST_CASE("codecs: the offer's order and payload types count", "[offer_answer]") {
+    struct Row {
+        std::string offer, codec;
+        int payload_type, telephone_event;
+    };
+    const Row rows[] = {
+        {"m=audio 4000 RTP/AVP 8 0\r\n", "PCMA", 8, -1},
+        {"m=audio 4000 RTP/AVP 18 9 0\r\n", "PCMU", 0, -1},
+        {"m=audio 4000 RTP/AVP 97 0\r\na=rtpmap:97 pcma/8000\r\n", "pcma", 97, -1},
+        {"m=audio 4000 RTP/AVP 97 8\r\na=rtpmap:97 PCMU/16000\r\n", "PCMA", 8, -1},
+        {"m=audio 4000 RTP/AVP 97 8\r\na=rtpmap:97 PCMU/8000/2\r\n", "PCMA", 8, -1},
+        {"m=audio 4000 RTP/AVP 97 8\r\n", "PCMA", 8, -1},
+        {"m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\na=fmtp:96 0-15\r\n", "PCMU", 0, 96},
+        {"m=audio 4000 RTP/AVP 0 96 97\r\na=rtpmap:96 telephone-event/48000\r\na=rtpmap:97 TELEPHONE-EVENT/8000\r\n", "PCMU", 0, 97},
+        {"m=audio 4000 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/48000\r\n", "PCMU", 0, -1},
+        {"m=audio 4000 RTP/AVP 101 0\r\na=rtpmap:101 telephone-event/8000\r\n", "PCMU", 0, 101},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.offer);
+        const auto done = answer(described(row.offer), plain(), false);
+        REQUIRE(done);
+        CHECK(done->agreed.codec.name == row.codec);
+        CHECK(done->agreed.codec.payload_type == row.payload_type);
+        CHECK((done->agreed.telephone_event ? *done->agreed.telephone_event : -1) == row.telephone_event);
+        CHECK(done->answer.media[0].formats.size() == (row.telephone_event < 0 ? 1 : 2));
+    }
+    auto no_events = plain();
+    no_events.telephone_event.reset();
+    const auto done =
+        answer(described("m=audio 4000 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\na=ptime:40\r\n"), no_events, false);
+    REQUIRE(done);
+    CHECK_FALSE(done->agreed.telephone_event);
+    CHECK(done->answer.media[0].formats.size() == 1);
+    CHECK(done->agreed.ptime == 40);
+    CHECK(done->answer.media[0].ptime == 20);
+}
+
+TEST_CASE("SRTP: the first crypto that we have, our key under its tag", "[offer_answer]") {
+    const auto with = [](const std::string& cryptos, const std::string& protocol = "RTP/SAVP") {
+        return described("m=audio 4000 " + protocol + " 0\r\n" + cryptos);
+    };
+    const std::string gcm = "a=crypto:1 AEAD_AES_128_GCM inline:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQQ==\r\n",
+                      unusable = "a=crypto:2 " + std::string(kSuite80) + " inline:" + kKeyA + "|2^20|1:4\r\n",
+                      with80 = "a=crypto:3 " + std::string(kSuite80) + " inline:" + kKeyA + "\r\n",
+                      with32 = "a=crypto:4 " + std::string(kSuite32) + " inline:" + kKeyA + "\r\n";
+    const auto first = answer(with(gcm + unusable + with80 + with32), secure(), true);
+    REQUIRE(first);
+    CHECK(first->agreed.remote_crypto->tag == 3);
+    CHECK(first->agreed.remote_crypto->key == std::string(30, 'A'));
+    CHECK(first->agreed.local_crypto->tag == 3);
+    CHECK(first->agreed.local_crypto->suite == kSuite80);
+    CHECK(first->agreed.local_crypto->key == std::string(30, 'l'));
+    CHECK(lines(first->answer) == "m=audio 30000 RTP/SAVP 0\r\na=rtpmap:0 PCMU/8000\r\na=crypto:3 " + std::string(kSuite80) +
+                                      " inline:bGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxsbGxs\r\na=ptime:20\r\na=sendrecv\r\n");
+    const auto second = answer(with(with32 + with80), secure(), true);
+    REQUIRE(second);
+    CHECK(second->agreed.local_crypto->tag == 4);
+    CHECK(second->agreed.local_crypto->key == std::string(30, 'm'));
+
+    for (const char* protocol : {"RTP/SAVP", "RTP/SAVPF"})
+        CHECK(answer(with(with80, protocol), secure(), true)->answer.media[0].protocol == protocol);
+    for (const char* protocol : {"RTP/AVP", "RTP/AVPF"})
+        CHECK(answer(with("", protocol), secure(), false)->answer.media[0].protocol == protocol);
+    CHECK_FALSE(answer(with("", "RTP/AVP"), secure(), false)->agreed.local_crypto);
+}
+
+TEST_CASE("refusals name their reason", "[offer_answer]") {
+    const std::string crypto = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:" + kKeyA + "\r\n";
+    struct Row {
+        const char* what;
+        std::string offer;
+        bool ours_secure, require;
+        Refusal expected;
+    };
+    const Row rows[] = {
+        {"nothing", "", false, false, Refusal::no_audio},
+        {"only video", "m=video 4000 RTP/AVP 96\r\n", false, false, Refusal::no_audio},
+        {"audio that is off", "m=audio 0 RTP/AVP 0\r\n", false, false, Refusal::no_audio},
+        {"a name for an address", "m=audio 4000 RTP/AVP 0\r\nc=IN IP4 a.example\r\n", false, false, Refusal::no_audio},
+        {"foreign codecs", "m=audio 4000 RTP/AVP 18 9\r\n", false, false, Refusal::no_codec},
+        {"only events", "m=audio 4000 RTP/AVP 101\r\na=rtpmap:101 telephone-event/8000\r\n", false, false, Refusal::no_codec},
+        {"clear where SRTP is required", "m=audio 4000 RTP/AVP 0\r\n", true, true, Refusal::not_secure},
+        {"clear with keys where SRTP is required", "m=audio 4000 RTP/AVP 0\r\n" + crypto, true, true, Refusal::not_secure},
+        {"SRTP without keys", "m=audio 4000 RTP/SAVP 0\r\n", true, true, Refusal::no_suite},
+        {"SRTP that we have no keys for", "m=audio 4000 RTP/SAVP 0\r\n" + crypto, false, false, Refusal::no_suite},
+        {"a suite of others", "m=audio 4000 RTP/SAVP 0\r\na=crypto:1 F8_128_HMAC_SHA1_80 inline:" + kKeyA + "\r\n", true, true,
+         Refusal::no_suite},
+        {"the first reason stands", "m=video 1 RTP/AVP 96\r\nm=audio 4000 RTP/AVP 0\r\nm=audio 4000 RTP/SAVP 18\r\n", true, true,
+         Refusal::not_secure},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const auto done = answer(described(row.offer), row.ours_secure ? secure() : plain(), row.require);
+        REQUIRE_FALSE(done);
+        CHECK(done.error() == row.expected);
+    }
+}
+
+TEST_CASE("an offer of ours, and what answers to it mean", "[offer_answer]") {
+    CHECK(offer(plain()).text() ==
+          "v=0\r\no=- 77 3 IN IP4 198.51.100.1\r\ns=-\r\nc=IN IP4 198.51.100.1\r\nt=0 0\r\nm=audio 30000 RTP/AVP 0 8 101\r\na=rtpmap:0 "
+          "PCMU/8000\r\n"
+          "a=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\n");
+    CHECK(offer(secure()).media[0].protocol == "RTP/SAVP");
+    CHECK(offer(secure()).media[0].cryptos.size() == 2);
+    auto six = plain();
+    six.rtp = *base::SocketAddress::parse("[2001:db8::1]:30000");
+    CHECK(offer(six).text().find("c=IN IP6 2001:db8::1\r\n") != std::string::npos);
+
+    struct Row {
+        const char* what;
+        std::string answer;
+        std::optional<Refusal> refusal;
+        Direction direction = Direction::sendrecv;
+        bool held = false;
+    };
+    const Row rows[] = {
+        {"plain", "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\n", {}},
+        {"hold", "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=sendonly\r\n", {}, Direction::recvonly, true},
+        {"listens", "m=audio 4000 RTP/AVP 8 101\r\na=rtpmap:101 telephone-event/8000\r\na=recvonly\r\n", {}, Direction::sendonly, false},
+        {"refused", "m=audio 0 RTP/AVP 8\r\n", Refusal::no_audio},
+        {"no line", "", Refusal::malformed},
+        {"two lines", "m=audio 4000 RTP/AVP 8\r\nm=audio 4000 RTP/AVP 8\r\n", Refusal::malformed},
+        {"another kind", "m=video 4000 RTP/AVP 8\r\n", Refusal::malformed},
+        {"another protocol", "m=audio 4000 RTP/SAVP 8\r\n", Refusal::malformed},
+        {"another codec", "m=audio 4000 RTP/AVP 18\r\n", Refusal::no_codec},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const auto read = read_answer(offer(plain()), plain(), described(row.answer));
+        REQUIRE(read.has_value() == !row.refusal);
+        if (row.refusal) {
+            CHECK(read.error() == *row.refusal);
+            continue;
+        }
+        CHECK(read->codec.name == "PCMA");
+        CHECK(read->telephone_event == 101);
+        CHECK(read->direction == row.direction);
+        CHECK(read->held == row.held);
+        CHECK(read->remote.text() == "192.0.2.1:4000");
+    }
+}
+
+TEST_CASE("an answer over SRTP names one of our keys", "[offer_answer]") {
+    struct Row {
+        const char* what;
+        std::string cryptos;
+        std::optional<char> ours;  // which of our keys
+    };
+    const auto crypto = [](int tag, std::string_view suite) {
+        return "a=crypto:" + std::to_string(tag) + " " + std::string(suite) + " inline:" + kKeyA + "\r\n";
+    };
+    const Row rows[] = {
+        {"first", crypto(1, kSuite80), 'l'},
+        {"second", crypto(2, kSuite32), 'm'},
+        {"another tag's suite", crypto(1, kSuite32), {}},
+        {"a tag that we did not offer", crypto(3, kSuite80), {}},
+        {"two", crypto(1, kSuite80) + crypto(2, kSuite32), {}},
+        {"none", "", {}},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const auto read = read_answer(offer(secure()), secure(), described("m=audio 4000 RTP/SAVP 0\r\n" + row.cryptos));
+        REQUIRE(read.has_value() == row.ours.has_value());
+        if (!row.ours) {
+            CHECK(read.error() == Refusal::no_suite);
+            continue;
+        }
+        CHECK(read->local_crypto->key == std::string(30, *row.ours));
+        CHECK(read->remote_crypto->key == std::string(30, 'A'));
+    }
+}
+
+TEST_CASE("an offer within a dialog keeps every line in its place", "[offer_answer]") {
+    const auto first = answer(described("m=video 4002 RTP/AVP 96\r\nm=audio 0 RTP/AVP 0\r\nm=audio 4000 RTP/AVP 0\r\n"), plain(), false);
+    REQUIRE(first);
+    auto local = plain();
+    local.telephone_event.reset();
+    const auto again = offer(local, &first->answer);
+    CHECK(lines(again) ==
+          "m=video 0 RTP/AVP 96\r\nm=audio 0 RTP/AVP 0\r\n"
+          "m=audio 30000 RTP/AVP 0 8\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=ptime:20\r\na=sendrecv\r\n");
+    const auto read = read_answer(again, local, described("m=video 0 RTP/AVP 96\r\nm=audio 0 RTP/AVP 0\r\nm=audio 4008 RTP/AVP 8\r\n"));
+    REQUIRE(read);
+    CHECK(read->line == 2);
+    CHECK(read->remote.port == 4008);
+    Session no_audio;
+    no_audio.media.resize(1);
+    no_audio.media[0].kind = "video";
+    no_audio.media[0].protocol = "RTP/AVP";
+    CHECK(offer(local, &no_audio).media.size() == 2);
+    CHECK(offer(local, &no_audio).media[1].port == 30000);
+}

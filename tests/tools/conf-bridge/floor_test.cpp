@@ -1,0 +1,172 @@
+#include <catch2/catch.hpp>
+
+#include "tools/conf-bridge/fixture.hpp"
+
+using namespace confab;
+using namespace confab::bridge;
+using namespace confab::bridge::test;
+
+namespace {
+
+// The prompt that the caller hears now; count_ for none.
+PromptName heard(const Rig& rig) {
+    const auto* play = rig.last_media<PlayPrompt>();
+    return play && play->prompt ? *play->prompt : PromptName::count_;
+}
+
+}  // namespace
+
+TEST_CASE("a caller without a passcode keys it in the lobby", "[bridge]") {
+    Rig rig;
+    const auto leg = rig.join("a", "1234", "");
+    CHECK(rig.last_media<AttachLeg>()->room == kLobby);
+    CHECK(heard(rig) == PromptName::enter_passcode);
+    CHECK(rig.core.status().integer("lobby") == 1);
+    CHECK(rig.about("members", "1234")->rows.front().text("state") == "lobby");
+    SECTION("right") {
+        rig.key(leg, "9");
+        CHECK(heard(rig) == PromptName::count_);
+        CHECK_FALSE(rig.has_event("joined"));
+        rig.key(leg, "9#");
+        CHECK(rig.has_event("joined"));
+        CHECK(rig.last_media<AttachLeg>()->room != kLobby);
+        CHECK(heard(rig) == PromptName::joined);
+        rig.advance(base::seconds(60));
+        CHECK(rig.core.status().integer("legs") == 1);
+    }
+    SECTION("wrong, then right") {
+        rig.key(leg, "1#");
+        CHECK(heard(rig) == PromptName::wrong_passcode);
+        rig.key(leg, "99#");
+        CHECK(rig.has_event("joined"));
+    }
+    SECTION("wrong three times") {
+        rig.key(leg, "1#2#");
+        CHECK(heard(rig) == PromptName::wrong_passcode);
+        rig.key(leg, "3#");
+        CHECK(heard(rig) == PromptName::not_admitted);
+        CHECK(rig.byes() == 0);
+        rig.happen({MediaEvent::Kind::prompt_ended, {leg}});
+        CHECK(rig.byes() == 1);
+        CHECK(rig.has_sent("Reason: SIP;cause=403"));
+        CHECK(rig.is_clean());
+    }
+    SECTION("digits without # count when the pause is too long") {
+        rig.key(leg, "99");
+        rig.advance(base::seconds(9));
+        CHECK_FALSE(rig.has_event("joined"));
+        rig.advance(base::seconds(2));
+        CHECK(rig.has_event("joined"));
+    }
+    SECTION("nothing at all") {
+        rig.advance(base::seconds(11));
+        CHECK(heard(rig) == PromptName::enter_passcode);
+        rig.advance(base::seconds(31));
+        CHECK(rig.byes() == 1);
+        CHECK(rig.is_clean());
+    }
+    SECTION("more digits than any passcode has") {
+        rig.key(leg, std::string(1000, '9') + "#");
+        CHECK(heard(rig) == PromptName::wrong_passcode);
+        CHECK_FALSE(rig.has_event("joined"));
+    }
+    SECTION("the directory is gone by then") {
+        rig.directory_is_up = false;
+        rig.key(leg, "99#");
+        CHECK(heard(rig) == PromptName::unavailable);
+        rig.happen({MediaEvent::Kind::prompt_ended, {leg}});
+        CHECK(rig.has_sent("Reason: SIP;cause=503"));
+        CHECK(rig.is_clean());
+    }
+    SECTION("hung up while the directory is asked") {
+        rig.directory_answers = false;
+        rig.key(leg, "99#");
+        rig.request({.method = "BYE", .call = "a", .body = "", .cseq = 2, .to_tag = rig.tag_of("a")});
+        rig.answer(rig.unanswered.front());
+        CHECK_FALSE(rig.has_event("joined"));
+        CHECK(rig.is_clean());
+    }
+}
+
+TEST_CASE("digits never show", "[bridge]") {
+    Rig rig;
+    const auto leg = rig.join("a", "1234", "");
+    rig.key(leg, "99#");
+    std::size_t digits = 0;
+    for (const auto& event : rig.events) {
+        digits += event.event == "digits" ? 1u : 0u;
+        CHECK(local::to_json(event.fields).find("99") == std::string::npos);
+    }
+    CHECK(digits == 3);
+}
+
+TEST_CASE("who keyed the passcode of a full or locked conference hears why", "[bridge]") {
+    Rig rig;
+    rig.max_members = 1;
+    rig.join("a");
+    const auto leg = rig.join("b", "1234", "");
+    SECTION("full") {
+        rig.key(leg, "99#");
+        CHECK(heard(rig) == PromptName::conference_full);
+    }
+    SECTION("locked") {
+        REQUIRE(rig.about("lock", "1234"));
+        rig.key(leg, "99#");
+        CHECK(heard(rig) == PromptName::conference_locked);
+    }
+    CHECK(rig.byes() == 0);
+    rig.advance(base::seconds(11));  // even if the prompt's end is never told
+    CHECK(rig.byes() == 1);
+    CHECK(rig.core.status().integer("legs") == 1);
+}
+
+TEST_CASE("a wrong passcode may be policy to prompt for", "[bridge]") {
+    auto config = default_config();
+    config.wrong_passcode = WrongPasscode::prompt;
+    Rig rig(config);
+    const auto leg = rig.join("a", "1234", "X-Passcode: 1\r\n");
+    CHECK(heard(rig) == PromptName::wrong_passcode);
+    rig.key(leg, "99#");
+    CHECK(rig.has_event("joined"));
+}
+
+TEST_CASE("a leg that waited on another media thread moves there with its port", "[bridge]") {
+    auto config = default_config();
+    config.media_threads = 2;
+    Rig rig(config);
+    rig.directory["8000"] = "99";  // an access number: its passcode alone leads to 1234, which runs on thread 0
+    rig.join("a");
+    rig.request({.call = "b", .user = "8000"});
+    rig.ack("b");
+    const media::LegId leg{2};
+    REQUIRE(rig.media.back().thread == 1);
+    rig.directory_answers = false;
+    rig.key(leg.value, "99#");
+    REQUIRE(rig.unanswered.size() == 1);
+    rig.clear();
+    rig.core.answer(rig.now, rig.unanswered.front().id, local::Value::object({{"valid", true}, {"conference", "1234"}}), rig.effects);
+    rig.happen({MediaEvent::Kind::talking, {99}});  // any input lets the canned threads act
+    REQUIRE(rig.media.size() >= 3);
+    CHECK(std::get_if<CloseLeg>(&rig.media[0].what));
+    CHECK(rig.media[0].thread == 1);
+    const auto* open = std::get_if<OpenLeg>(&rig.media[1].what);
+    REQUIRE(open);
+    CHECK(rig.media[1].thread == 0);
+    CHECK(open->port == 20004);
+    CHECK(rig.has_event("joined"));
+    CHECK(rig.about("members", "1234")->rows.size() == 2);
+}
+
+TEST_CASE("talking is told once, and not of the muted", "[bridge]") {
+    Rig rig;
+    const auto leg = rig.join("a");
+    rig.clear();
+    rig.happen({MediaEvent::Kind::talking, {leg}});
+    rig.happen({MediaEvent::Kind::talking, {leg}});
+    CHECK(rig.events.size() == 1);
+    REQUIRE(rig.about("mute", "1234", 1));
+    CHECK(rig.has_event("silent"));
+    rig.clear();
+    rig.happen({MediaEvent::Kind::talking, {leg}});
+    CHECK(rig.events.empty());
+}

@@ -1,0 +1,141 @@
+#include "conf-bridge/media_thread.hpp"
+
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <functional>
+
+#include "io/datagrams.hpp"
+#include "io/ticker.hpp"
+#include "media/rtp.hpp"
+
+using namespace confab;
+using namespace confab::bridge;
+
+namespace {
+
+constexpr std::uint8_t kLoud = 0x90;  // µ-law, about −15 dB
+constexpr std::uint8_t kQuiet = 0xff;
+constexpr std::size_t kPacket = media::kRtpHeader + media::kFrame;
+const base::IpAddress kHere = *base::IpAddress::parse("127.0.0.1");
+
+// A caller on loopback: sends what it is told to, counts what it hears.
+struct Caller {
+    Caller(io::Loop& loop, std::uint8_t sound)
+        : voice(sound), socket(std::move(*io::Datagrams::bind(loop, {kHere, 0}, {}, nullptr, [this](base::Now, std::span<io::Datagram> batch) {
+              for (const auto& datagram : batch) {
+                  if (datagram.bytes.size() != kPacket) continue;
+                  const auto last = datagram.bytes.back();
+                  (last == kQuiet ? quiet : loud) += 1;
+              }
+          }))) {}
+    void speak(const base::SocketAddress& to) {
+        packet.fill(voice);
+        media::write_rtp_header(std::span(packet).first<media::kRtpHeader>(), sequence == 0, 0, sequence, sequence * 160u, 77);
+        ++sequence;
+        socket.send(to, packet);
+        socket.flush();
+    }
+    std::uint8_t voice;
+    std::array<std::uint8_t, kPacket> packet{};
+    std::uint16_t sequence = 0;
+    unsigned loud = 0, quiet = 0;
+    io::Datagrams socket;
+};
+
+// One media thread with the test's own loop as its focus.
+struct Stage {
+    explicit Stage(std::uint16_t low = 21000, std::uint16_t high = 21999) : thread(0, options(low, high), [this](MediaReport report) {
+        loop.post([this, report = std::move(report)] {
+            counts = report.counts;
+            for (const auto& event : report.events) events.push_back(event);
+        });
+    }) {}
+
+    static MediaOptions options(std::uint16_t low, std::uint16_t high) {
+        MediaOptions options;
+        options.address = kHere;
+        options.low_port = low;
+        options.high_port = high;
+        options.policy.media_timeout = 25;
+        options.prompts.fill(std::make_shared<const std::vector<std::int16_t>>(4 * media::kFrame, std::int16_t{8000}));
+        return options;
+    }
+    void order(decltype(MediaCommand::what) what) { thread.post({{0, std::move(what)}}); }
+    const MediaEvent* find(MediaEvent::Kind kind, std::uint32_t leg) const {
+        for (const auto& event : events)
+            if (event.kind == kind && event.leg.value == leg) return &event;
+        return nullptr;
+    }
+    // Runs the loop, with `each` every 20 ms, until `done`; false after ten seconds.
+    bool until(const std::function<bool()>& done, const std::function<void()>& each = [] {}) {
+        bool in_time = true;
+        io::Timer limit(loop, [&] {
+            in_time = false;
+            loop.stop();
+        });
+        limit.after(base::seconds(10));
+        io::Ticker ticker(loop, base::milliseconds(20), [&](base::Now, std::uint64_t) {
+            each();
+            if (done()) loop.stop();
+        });
+        loop.run();
+        return in_time;
+    }
+
+    io::Loop loop;
+    std::vector<MediaEvent> events;
+    MediaCounts counts;
+    MediaThread thread;
+};
+
+}  // namespace
+
+TEST_CASE("two legs of a room hear each other over real sockets", "[bridge]") {
+    Stage stage;
+    Caller alice(stage.loop, kLoud), bob(stage.loop, kQuiet);
+    using enum MediaEvent::Kind;
+    stage.order(OpenLeg{{1}});
+    stage.order(OpenLeg{{2}});
+    REQUIRE(stage.until([&] { return stage.find(opened, 1) && stage.find(opened, 2); }));
+    const auto to_alice = stage.find(opened, 1)->local, to_bob = stage.find(opened, 2)->local;
+    CHECK(to_alice.port % 2 == 0);
+    stage.order(AttachLeg{{1}, 5, alice.socket.local(), {}, false});
+    stage.order(AttachLeg{{2}, 5, bob.socket.local(), {}, false});
+    const auto speak = [&] {
+        alice.speak(to_alice);
+        bob.speak(to_bob);
+    };
+    REQUIRE(stage.until([&] { return bob.loud > 20 && stage.find(talking, 1); }, speak));
+    CHECK(alice.loud == 0);
+    CHECK(alice.quiet > 0);
+    CHECK(stage.counts.rooms == 1);
+
+    stage.order(MuteLeg{{1}, true});
+    REQUIRE(stage.until([&] { return stage.find(silent, 1) != nullptr; }, speak));
+    bob.loud = bob.quiet = 0;
+    REQUIRE(stage.until([&] { return bob.quiet > 10; }, speak));
+    CHECK(bob.loud <= 1);  // one may have been under way
+
+    stage.order(PlayPrompt{{2}, PromptName::joined});
+    REQUIRE(stage.until([&] { return stage.find(prompt_ended, 2) && bob.loud >= 4; }, speak));
+    REQUIRE(stage.until([&] { return stage.find(media_stopped, 1) && stage.find(media_stopped, 2); }));
+
+    stage.order(CloseLeg{{1}});
+    stage.order(CloseLeg{{2}});
+    stage.order(CloseLeg{{2}});
+    REQUIRE(stage.until([&] { return stage.find(closed, 1) && stage.find(closed, 2) && stage.counts.rooms == 0; }));
+    CHECK(std::ranges::count(stage.events, closed, &MediaEvent::kind) == 2);
+}
+
+TEST_CASE("a range of ports that is used up", "[bridge]") {
+    Stage stage(22000, 22001);
+    using enum MediaEvent::Kind;
+    stage.order(OpenLeg{{1}});
+    stage.order(OpenLeg{{2}});
+    REQUIRE(stage.until([&] { return stage.find(opened, 1) && stage.find(open_failed, 2); }));
+    stage.order(CloseLeg{{1}});
+    stage.order(OpenLeg{{3}, 22000});
+    REQUIRE(stage.until([&] { return stage.find(opened, 3) != nullptr; }));
+    CHECK(stage.find(opened, 3)->local.port == 22000);
+}

@@ -1,0 +1,281 @@
+// A new call until it is answered: what it must be, what the directory says of it, and its RTP sockets.
+#include <algorithm>
+
+#include "conf-bridge/core.hpp"
+
+namespace confab::bridge {
+namespace {
+
+constexpr std::size_t kLongestName = 128;
+constexpr std::size_t kLongestNumber = 64;
+
+int hex_digit(char c) {
+    if (c >= '0' && c <= '9') return c - '0';
+    c = base::lower(c);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+// RFC 3986 §2.1; what is no escape stays.
+std::string unescape(std::string_view text) {
+    std::string out;
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
+        const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
+        if (low >= 0) {
+            out += static_cast<char>(high * 16 + low);
+            i += 2;
+        } else {
+            out += text[i];
+        }
+    }
+    return out;
+}
+
+// The user part may carry parameters of its own (RFC 3966 style): sip:1234;passcode=99@host.
+struct DialledUser {
+    std::string number;
+    sip::Params params;
+};
+DialledUser dialled(const sip::Uri& uri) {
+    const auto end = std::min(uri.user.find(';'), uri.user.size());
+    return {unescape(uri.user.substr(0, end)), sip::Params{uri.user.substr(end)}};
+}
+
+std::string plain_display(std::string_view display) {
+    if (display.size() < 2 || display.front() != '"') return std::string(display.substr(0, kLongestName));
+    std::string out;
+    for (std::size_t i = 1; i + 1 < display.size() && out.size() < kLongestName; ++i) {
+        if (display[i] == '\\' && i + 2 < display.size()) ++i;
+        out += display[i];
+    }
+    return out;
+}
+
+// Who calls: the identity that a trusted peer asserts (RFC 3325), else what From says.
+void identify(Leg& leg, const sip::Message& request) {
+    auto asserted = request.value(sip::HeaderName::p_asserted_identity);
+    const auto first = sip::next_value(asserted);
+    auto who = first ? sip::parse_name_addr(*first) : std::nullopt;
+    const auto from = sip::parse_name_addr(request.from);
+    if (!who) who = from;
+    if (!who) return;
+    leg.identity = sip::address_key(who->uri).value_or(std::string(who->uri.text)).substr(0, 2 * kLongestName);
+    leg.name = plain_display(who->display.empty() && from ? from->display : who->display);
+}
+
+bool is_sdp(std::string_view content_type) {
+    return base::iequals(base::trim(content_type.substr(0, content_type.find(';'))), "application/sdp");
+}
+
+}  // namespace
+
+bool Core::admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& source) {
+    std::string unsupported;
+    for (const auto& header : message_.headers())
+        if (header.id == sip::HeaderName::require && !header.value.empty())
+            unsupported += "Unsupported: " + std::string(header.value) + "\r\n";
+    if (unsupported.empty()) return true;
+    counters_.add(Metric::refused_methods);
+    reply(turn, server, source, 420, unsupported);
+    return false;
+}
+
+// §8.2.3: a body that we do not read.
+bool Core::admit_content(Turn turn, sip::ServerId server, const sip::Hop& source) {
+    const auto encoding = message_.value(sip::HeaderName::content_encoding);
+    const bool is_plain = encoding.empty() || base::iequals(encoding, "identity");
+    if (message_.body.empty() || (is_plain && is_sdp(message_.value(sip::HeaderName::content_type)))) return true;
+    counters_.add(Metric::refused_media);
+    reply(turn, server, source, 415, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n");
+    return false;
+}
+
+void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
+    counters_.add(Metric::invites);
+    if (!is_trusted(source)) {
+        counters_.add(Metric::refused_untrusted);
+        return reply(turn, server, source, 403);
+    }
+    if (draining_ || legs_.size() >= config_.legs) return refuse_busy(turn, server, source);
+    if (!admit_content(turn, server, source)) return;
+    if (!message_.body.empty()) {
+        if (const auto answered = answer_offer(Leg{}, message_.body); !answered) {
+            counters_.add(Metric::refused_media);
+            return reply(turn, server, source, answered.error());
+        }
+    }
+    std::string call_key = std::string(message_.call_id) + '\n' + std::string(message_.from_tag);
+    if (const auto twin = by_call_.find(call_key); twin != by_call_.end()) {
+        if (const Leg* leg = find(twin->second); leg && leg->dialog.remote_cseq == message_.cseq) return reply(turn, server, source, 482);
+        call_key.clear();
+    }
+    const auto uri = sip::parse_uri(message_.uri);
+    if (uri->user.empty() || uri->user.size() > 4 * kLongestNumber) {
+        counters_.add(Metric::refused_unknown);
+        return reply(turn, server, source, 404);
+    }
+    open_leg(turn, server, source, *uri, std::move(call_key));
+}
+
+void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key) {
+    auto dialog = sip::Dialog::accept(message_, source, random_.token(kTagLength));
+    if (!dialog) return reply(turn, server, source, 400);
+    auto owned = std::make_unique<Leg>();
+    Leg& leg = *owned;
+    leg.id = {++last_leg_};
+    leg.server = server;
+    leg.source = source;
+    leg.request = message_.bytes;
+    leg.dialog = std::move(*dialog);
+    leg.contact = contact_for(source, uri);
+    leg.call_key = std::move(call_key);
+    leg.number = dialled(uri).number;
+    leg.session_id = random_.next() >> 2;  // RFC 8866 §5.2: a numeric string that others read as a signed integer
+    leg.session_version = 1;
+    identify(leg, message_);
+    legs_.emplace(leg.id.value, std::move(owned));
+    by_tag_.emplace(leg.dialog.id.local_tag, leg.id);
+    if (!leg.call_key.empty()) by_call_.emplace(leg.call_key, leg.id);
+    by_server_.emplace(server, leg.id);
+    resolve(turn, leg, passcode_of(uri));
+}
+
+// One place wins: the header, then the URI's parameter, then the parameter of its user part.
+std::string Core::passcode_of(const sip::Uri& uri) const {
+    if (const auto* header = message_.find(config_.passcode_header)) return std::string(base::trim(header->value));
+    if (const auto value = uri.params.get(config_.passcode_parameter)) return unescape(*value);
+    return unescape(dialled(uri).params.get(config_.passcode_parameter).value_or(""));
+}
+
+std::string Core::contact_for(const sip::Hop& source, const sip::Uri& uri) const {
+    const auto& listener = listener_of(source);
+    std::string contact = "<sip:" + std::string(uri.user.substr(0, uri.user.find(';'))) + '@' + listener.visible().text();
+    if (sip::is_stream(source.transport)) contact += ";transport=" + std::string(sip::param_name(source.transport));
+    return contact + ">;isfocus";
+}
+
+// A passcode that nobody can have is wrong, and the directory need not see it; an empty question still tells whether the number is known.
+void Core::resolve(Turn turn, Leg& leg, std::string passcode) {
+    const bool given = !passcode.empty();
+    if (passcode.size() > config_.passcode_length) passcode.clear();
+    const auto id = ++last_question_;
+    questions_.emplace(id, Pending{leg.id, given});
+    turn.effects.ask.push_back({id, "resolve", local::Value::object({{"number", leg.number}, {"passcode", std::move(passcode)}})});
+}
+
+Core::Entry Core::judge(const Answer& answer, bool passcode_given) const {
+    if (!answer) return Entry::unavailable;
+    if (answer->flag("valid")) return Entry::admitted;
+    if (!answer->flag("passcode_required")) return Entry::unknown;
+    return passcode_given ? Entry::wrong_passcode : Entry::ask_passcode;
+}
+
+Core::Entry Core::take_seat(Turn turn, Leg& leg, const local::Value& found) {
+    const std::string number(found.text("conference"));
+    if (number.empty()) return Entry::unavailable;
+    if (!conferences_.contains(number)) {
+        const auto entry = open_conference(turn, leg, number, found);
+        if (entry != Entry::admitted) return entry;
+    }
+    auto& conference = conferences_.find(number)->second;
+    if (conference.locked) return Entry::locked;
+    if (conference.seats.size() >= conference.max_members) return Entry::full;
+    conference.seats.insert(leg.id);
+    leg.conference = number;
+    return Entry::admitted;
+}
+
+Core::Entry Core::open_conference(Turn turn, const Leg& leg, const std::string& number, const local::Value& found) {
+    if (conferences_.size() >= config_.conferences) return Entry::too_many;
+    Conference conference;
+    conference.number = number;
+    conference.name = found.text("name");
+    const auto most = found.integer("max_members");
+    constexpr auto kRoom = static_cast<std::int64_t>(media::Room::kMaxLegs);
+    conference.max_members = most > 0 ? static_cast<std::uint32_t>(std::min(most, kRoom)) : config_.members;
+    conference.room = ++last_room_;
+    conference.thread = leg.has_media ? leg.thread : least_loaded();
+    conference.started = turn.now.wall;
+    publish(turn, "conference-started", conference);
+    conferences_.emplace(number, std::move(conference));
+    return Entry::admitted;
+}
+
+unsigned Core::least_loaded() const { return static_cast<unsigned>(std::ranges::min_element(load_) - load_.begin()); }
+
+void Core::on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given) {
+    auto entry = judge(answer, passcode_given);
+    if (entry == Entry::admitted) entry = take_seat(turn, leg, *answer);
+    if (entry == Entry::admitted || entry == Entry::ask_passcode) return ask_for_media(turn, leg);
+    if (entry == Entry::wrong_passcode && config_.wrong_passcode == WrongPasscode::prompt && config_.passcode_tries > 1) {
+        count_refusal(entry);
+        leg.tries = 1;
+        return ask_for_media(turn, leg);
+    }
+    refuse_entry(turn, leg, entry);
+}
+
+void Core::refuse_entry(Turn turn, Leg& leg, Entry entry) {
+    count_refusal(entry);
+    switch (entry) {
+        case Entry::unknown: reply_to(turn, leg, 404); break;
+        case Entry::wrong_passcode: reply_to(turn, leg, static_cast<int>(config_.wrong_passcode_code), {}, "Wrong Passcode"); break;
+        case Entry::full: reply_to(turn, leg, static_cast<int>(config_.full_code), {}, "Conference Full"); break;
+        case Entry::locked: reply_to(turn, leg, static_cast<int>(config_.locked_code), {}, "Conference Locked"); break;
+        default: reply_to(turn, leg, 503, retry_after()); break;
+    }
+    release(turn, leg, kNotAdmitted);
+}
+
+void Core::count_refusal(Entry entry) {
+    switch (entry) {
+        case Entry::unknown: return counters_.add(Metric::refused_unknown);
+        case Entry::wrong_passcode: return counters_.add(Metric::refused_passcode);
+        case Entry::full: return counters_.add(Metric::refused_full);
+        case Entry::locked: return counters_.add(Metric::refused_locked);
+        case Entry::too_many: return counters_.add(Metric::overloaded);
+        default: return;
+    }
+}
+
+// A caller who must key a passcode probably wants the conference that he dialled: its thread spares him the move.
+void Core::ask_for_media(Turn turn, Leg& leg) {
+    const auto* conference = find_conference(leg.in_lobby() ? leg.number : leg.conference);
+    leg.thread = conference ? conference->thread : least_loaded();
+    leg.stage = Leg::Stage::opening;
+    leg.has_media = true;
+    ++load_[leg.thread];
+    tell(turn, leg, OpenLeg{leg.id});
+}
+
+void Core::on_opened(Turn turn, Leg& leg, const base::SocketAddress& local) {
+    leg.local = local;
+    if (leg.moving) {
+        leg.moving = false;
+        return join(turn, leg);
+    }
+    sip::split(leg.request, message_, sip::is_stream(leg.source.transport));
+    const auto proposal = describe(leg);
+    if (!proposal) {
+        reply_to(turn, leg, proposal.error());
+        return release(turn, leg, kNotAdmitted);
+    }
+    counters_.add(Metric::answered);
+    leg.stage = Leg::Stage::answered;
+    accept(turn, leg, leg.server, leg.source, *proposal);
+    by_server_.erase(leg.server);
+    leg.request = {};
+}
+
+// Half of a move: the ports are free for the conference's thread.
+void Core::on_closed(Turn turn, Leg& leg) {
+    if (!leg.moving) return;
+    const auto* conference = find_conference(leg.conference);
+    if (!conference) return;
+    leg.thread = conference->thread;
+    leg.has_media = true;
+    ++load_[leg.thread];
+    tell(turn, leg, OpenLeg{leg.id, leg.local.port});
+}
+
+}  // namespace confab::bridge

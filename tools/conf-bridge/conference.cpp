@@ -1,0 +1,15 @@
+#include "conf-bridge/conference.hpp"
+
+#include <fmt/format.h>
+
+namespace confab::bridge {
+
+std::string time_text(base::WallTime time) {
+    const auto day = std::chrono::floor<std::chrono::days>(time);
+    const std::chrono::year_month_day date(day);
+    const std::chrono::hh_mm_ss clock(std::chrono::floor<std::chrono::seconds>(time - day));
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                       static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count());
+}
+
+}  // namespace confab::bridge

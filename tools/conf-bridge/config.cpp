@@ -1,0 +1,141 @@
+#include "conf-bridge/config.hpp"
+
+#include <algorithm>
+
+namespace confab::bridge {
+namespace {
+
+using config::key;
+
+config::Table make_keys() {
+    config::Table keys = {
+        key<Config>("listen", &Config::listen, "", "Where calls are received: udp or tcp.").is_required().such_as("udp:127.0.0.40:5080"),
+        key("name", &Config::name, "bridge", "This bridge's name in the directory; each bridge has its own."),
+        key("address", &Config::address, "",
+            "Where the directory sends calls; without it the first udp listener, or else the first listener.")
+            .such_as("udp:127.0.0.40:5080"),
+        key("media-address", &Config::media_address, "", "Address at which RTP is received.").is_required().such_as("127.0.0.40"),
+        key("media-ports", &Config::media_ports, "20000-29999",
+            "Ports of RTP and RTCP; each leg takes an even one and the next. Threads share them evenly."),
+        key("media-threads", &Config::media_threads, "1", "Threads that mix; a conference stays on one of them.").between(1, 64),
+        key("media-dscp", &Config::media_dscp, "46",
+            "Differentiated services code point of RTP; 46 is expedited forwarding.").between(0, 63),
+        key("media-receive-buffer", &Config::media_receive_buffer, "0",
+            "Octets of each RTP socket's receive buffer, 0 for the kernel's default.")
+            .between(0, 1 << 24),
+        key("locate-control", &Config::locate_control, "unix:/run/confab/conf-locate.sock", "Control socket of the directory."),
+        key("locate-timeout", &Config::locate_timeout, "2s",
+            "How long an answer of the directory may take; then the caller gets 503.").between(50, 30'000),
+        key("beat-interval", &Config::beat_interval, "1s", "How often the directory hears that this bridge is alive, and with what load.")
+            .between(100, 60'000)
+            .is_live(),
+        key<Config>("trusted", &Config::trusted, "",
+            "Networks of the proxies whose calls are taken and whose P-Asserted-Identity is believed; others get 403.")
+            .is_required()
+            .such_as("127.0.0.0/8")
+            .is_live(),
+        key("passcode-header", &Config::passcode_header, "X-Passcode",
+            "Header that brings a passcode; it goes before the URI parameter.").is_live(),
+        key("passcode-parameter", &Config::passcode_parameter, "passcode",
+            "Parameter of the Request-URI that brings a passcode.").is_live(),
+        key("wrong-passcode", &Config::wrong_passcode, "reject",
+            "reject: a wrong passcode is answered with wrong-passcode-code. prompt: the caller is asked.")
+            .is_live(),
+        key("wrong-passcode-code", &Config::wrong_passcode_code, "403", "Answer to a wrong passcode.").between(400, 699).is_live(),
+        key("full-code", &Config::full_code, "486", "Answer when the conference has all its members.").between(400, 699).is_live(),
+        key("locked-code", &Config::locked_code, "403", "Answer when the conference is locked.").between(400, 699).is_live(),
+        key("passcode-tries", &Config::passcode_tries, "3",
+            "Wrong passcodes that one caller may key before the call ends.").between(1, 100).is_live(),
+        key("passcode-length", &Config::passcode_length, "32", "Longest passcode; a longer one is wrong.").between(1, 64).is_live(),
+        key("digit-timeout", &Config::digit_timeout, "10s", "Longest pause before a passcode's next digit; then it counts as one try.")
+            .between(500, 120'000)
+            .is_live(),
+        key("media-timeout", &Config::media_timeout, "10s",
+            "A leg that sends no RTP for so long is ended, unless it is held.").between(500, 3'600'000),
+        key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
+        key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
+        key("prompts", &Config::prompts, "",
+            "Directory of the voice prompts; without it share/confab/prompts/en beside the program's bin directory."),
+        key("legs", &Config::legs, "2000",
+            "Bound on legs, also the capacity that the directory sees; one more is answered 503.").between(1, 100'000),
+        key("conferences", &Config::conferences, "1000", "Bound on running conferences; one more is answered 503.").between(1, 100'000),
+        key("members", &Config::members, "1000",
+            "Most members of a conference for which the directory names no bound.").between(1, 4'096).is_live(),
+    };
+    config::append<Config, config::Signalling>(keys, config::signalling_keys());
+    return keys;
+}
+
+bool is_token(std::string_view text) {
+    return !text.empty() && std::ranges::all_of(text, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("-.!%*_+`'~").contains(c);
+    });
+}
+
+config::Peer default_address(const std::vector<config::Listener>& listeners) {
+    const auto udp = std::ranges::find(listeners, "udp", &config::Listener::transport);
+    if (listeners.empty()) return {};
+    const auto& chosen = udp == listeners.end() ? listeners.front() : *udp;
+    return {chosen.transport, chosen.visible()};
+}
+
+void check_media(const Config& config, const config::Entries& entries, config::Problems& problems) {
+    if (config.media_address.is_unspecified())
+        complain(entries, problems, "media-address", "one address of this machine, since callers are told it", config.media_address.text());
+    const auto pairs = (static_cast<std::uint32_t>(config.media_ports.high) - config.media_ports.low + 1) / 2;
+    if (pairs < config.media_threads)
+        complain(entries, problems, "media-ports", "at least two ports for each of media-threads", std::to_string(pairs * 2) + " ports");
+}
+
+}  // namespace
+
+const config::Table& keys() {
+    static const config::Table kKeys = make_keys();
+    return kKeys;
+}
+
+Config read_config(const config::Entries& entries, config::Problems& problems) {
+    auto config = config::read<Config>(keys(), entries, problems);
+    for (const auto& listener : config.listen) {
+        if (listener.transport == "tls") complain(entries, problems, "listen", "udp or tcp (TLS ends at sbc-edge)", listener.text());
+        if (listener.visible().ip.is_unspecified())
+            complain(entries, problems, "listen", "an address that callers can reach, or advertise=address:port", listener.text());
+    }
+    if (config.address.transport.empty()) config.address = default_address(config.listen);
+    if (!is_token(config.name)) complain(entries, problems, "name", "letters, digits and -._", config.name);
+    const std::pair<std::string_view, const std::string&> names[] = {{"passcode-header", config.passcode_header},
+                                                                     {"passcode-parameter", config.passcode_parameter}};
+    for (const auto& [name, value] : names)
+        if (!is_token(value)) complain(entries, problems, name, "a name of letters, digits and -", value);
+    if (config.locate_control.kind != config::ControlAddress::Kind::unix_path)
+        complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
+    check_media(config, entries, problems);
+    return config;
+}
+
+void take_live(Config& running, const Config& fresh) {
+    config::take_live(running, fresh);
+    running.beat_interval = fresh.beat_interval;
+    running.passcode_header = fresh.passcode_header;
+    running.passcode_parameter = fresh.passcode_parameter;
+    running.wrong_passcode = fresh.wrong_passcode;
+    running.wrong_passcode_code = fresh.wrong_passcode_code;
+    running.full_code = fresh.full_code;
+    running.locked_code = fresh.locked_code;
+    running.passcode_tries = fresh.passcode_tries;
+    running.passcode_length = fresh.passcode_length;
+    running.digit_timeout = fresh.digit_timeout;
+    running.members = fresh.members;
+}
+
+}  // namespace confab::bridge
+
+namespace confab::config {
+
+std::optional<bridge::WrongPasscode> Value<bridge::WrongPasscode>::parse(std::string_view text) {
+    using bridge::WrongPasscode;
+    static constexpr Word<WrongPasscode> kWords[] = {{"reject", WrongPasscode::reject}, {"prompt", WrongPasscode::prompt}};
+    return parse_word(text, kWords);
+}
+
+}  // namespace confab::config

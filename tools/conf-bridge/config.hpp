@@ -1,0 +1,50 @@
+// conf-bridge's configuration: every key that it knows, with type, default and help in one row each. Pure.
+//
+// Keys marked live are taken over by a reload; the rest need a restart. Units are in the values' text (200ms, 1h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/socket_address.hpp"
+#include "base/time.hpp"
+#include "config/signalling.hpp"
+
+namespace confab::bridge {
+
+// What becomes of a caller whose INVITE brings a wrong passcode.
+enum class WrongPasscode : std::uint8_t { reject, prompt };
+
+struct Config : config::Signalling {
+    std::string name;
+    config::Peer address;
+    base::IpAddress media_address;
+    config::PortRange media_ports;
+    std::uint32_t media_threads = 1, media_dscp = 0, media_receive_buffer = 0;
+    config::ControlAddress locate_control;
+    base::milliseconds locate_timeout{2000}, beat_interval{1000};
+    std::string passcode_header, passcode_parameter;
+    WrongPasscode wrong_passcode = WrongPasscode::reject;
+    std::uint32_t wrong_passcode_code = 403, full_code = 486, locked_code = 403;
+    std::uint32_t passcode_tries = 3, passcode_length = 32;
+    base::milliseconds digit_timeout{10'000}, media_timeout{10'000};
+    std::uint32_t loudest = 3, talk_level = 180;
+    std::string prompts;
+    std::uint32_t legs = 0, conferences = 0, members = 0;
+};
+
+const config::Table& keys();
+
+// Types, then what one key says about another. Files are the shell's.
+Config read_config(const config::Entries& entries, config::Problems& problems);
+
+// Copies what a reload may change.
+void take_live(Config& running, const Config& fresh);
+
+}  // namespace confab::bridge
+
+template <>
+struct confab::config::Value<confab::bridge::WrongPasscode> {
+    static std::string_view expected() { return "reject or prompt"; }
+    static std::optional<confab::bridge::WrongPasscode> parse(std::string_view text);
+};

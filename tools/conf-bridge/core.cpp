@@ -1,0 +1,306 @@
+#include "conf-bridge/core.hpp"
+
+#include <algorithm>
+
+#include "sip/compose.hpp"
+
+namespace confab::bridge {
+namespace {
+
+constexpr unsigned kAlarmBits = 2;
+constexpr std::uint64_t kBeatQuestion = 0;  // no leg waits for its answer
+
+// Tags and branches must not come from one stream, or each would tell about the other.
+base::Seed tag_seed(base::Seed seed) {
+    seed.back() ^= 0xff;
+    return seed;
+}
+
+bool is_served(sip::Method method) {
+    using enum sip::Method;
+    return method == invite || method == bye || method == options || method == info || method == update;
+}
+
+}  // namespace
+
+Core::Core(Config config, std::vector<config::Listener> listeners, const base::Seed& seed)
+    : config_(std::move(config)),
+      listeners_(std::move(listeners)),
+      timers_(sip::Timers{.t1 = config_.t1, .t2 = config_.t2, .t4 = config_.t4}),
+      transactions_(timers_, seed, config_.transactions),
+      random_(tag_seed(seed)),
+      load_(config_.media_threads) {}
+
+void Core::start(base::Now now, Effects& effects) { beat({now, effects}); }
+
+void Core::receive(base::Now now, const sip::Hop& source, std::string_view bytes, bool is_stream, Effects& effects) {
+    const Turn turn{now, effects};
+    if (sip::split(bytes, message_, is_stream) != sip::ParseError::none) return on_malformed(turn, source);
+    handle(turn, transactions_.receive(now, source, message_, effects.transmit), source);
+}
+
+// Answers to our BYEs, and their absence, change nothing: the leg is gone already.
+void Core::handle(Turn turn, const sip::Event& event, const sip::Hop& source) {
+    using enum sip::Event::Kind;
+    switch (event.kind) {
+        case request: return on_request(turn, event.server, source);
+        case ack: return on_ack(turn);
+        case cancel: return on_cancel(turn, event.server);
+        default: return;
+    }
+}
+
+void Core::on_malformed(Turn turn, const sip::Hop& source) {
+    counters_.add(Metric::malformed);
+    if (!message_.is_request || !message_.answerable() || message_.method == sip::Method::ack) return counters_.add(Metric::dropped);
+    const auto tag = random_.token(kTagLength);
+    sip::ResponseParts parts;
+    parts.status = sip::status_for(message_.error);
+    if (message_.error != sip::ParseError::version) parts.reason = sip::parse_error_text(message_.error);
+    parts.to_tag = tag;
+    turn.effects.transmit.compose(sip::response_hop(message_, source),
+                                  [&](std::string& out) { sip::append_response(out, message_, source, parts); });
+}
+
+void Core::on_request(Turn turn, sip::ServerId server, const sip::Hop& source) {
+    counters_.add(Metric::requests);
+    if (!is_served(message_.method)) {
+        counters_.add(Metric::refused_methods);
+        return reply(turn, server, source, message_.method == sip::Method::other ? 501 : 405, kAllow);
+    }
+    const auto uri = sip::parse_uri(message_.uri);
+    if (!uri || !(base::iequals(uri->scheme, "sip") || base::iequals(uri->scheme, "sips"))) return reply(turn, server, source, 416);
+    if (!admit_extensions(turn, server, source)) return;
+    if (!message_.to_tag.empty()) return on_in_dialog(turn, server, source);
+    if (message_.method == sip::Method::invite) return on_invite(turn, server, source);
+    if (message_.method == sip::Method::options) return reply(turn, server, source, 200, kCapabilities);
+    reply(turn, server, source, 481);
+}
+
+void Core::on_cancel(Turn turn, sip::ServerId server) {
+    const auto found = by_server_.find(server);
+    Leg* leg = found == by_server_.end() ? nullptr : find(found->second);
+    if (!leg) return;
+    counters_.add(Metric::cancelled);
+    reply_to(turn, *leg, 487);
+    release(turn, *leg, kHungUp);
+}
+
+void Core::answer(base::Now now, std::uint64_t question, const Answer& answer, Effects& effects) {
+    const Turn turn{now, effects};
+    if (question == kBeatQuestion) {
+        if (!answer || !answer->flag("accepted")) counters_.add(Metric::beats_failed);
+        return;
+    }
+    const auto found = questions_.find(question);
+    if (found == questions_.end()) return;
+    const auto pending = found->second;
+    questions_.erase(found);
+    if (!answer) counters_.add(Metric::unanswered_questions);
+    Leg* leg = find(pending.leg);
+    if (!leg) return;
+    if (leg->stage == Leg::Stage::resolving) return on_resolved(turn, *leg, answer, pending.passcode_given);
+    on_keyed(turn, *leg, answer);
+}
+
+void Core::media(base::Now now, const MediaEvent& event, Effects& effects) {
+    const Turn turn{now, effects};
+    using enum MediaEvent::Kind;
+    if (event.kind == opened) sockets_ += 2;
+    if (event.kind == closed) sockets_ -= 2;
+    Leg* leg = find(event.leg);
+    if (!leg) return;
+    switch (event.kind) {
+        case opened: return on_opened(turn, *leg, event.local);
+        case open_failed:
+            leg->has_media = false;
+            --load_[leg->thread];
+            note(turn, base::Severity::warning, *leg, "no RTP ports for a leg");
+            [[fallthrough]];
+        case room_full: return hang_up(turn, *leg, kNoMedia);
+        case closed: return on_closed(turn, *leg);
+        case talking: return set_talking(turn, *leg, true);
+        case silent: return set_talking(turn, *leg, false);
+        case digit: return on_digit(turn, *leg, event.digit);
+        case prompt_ended: return on_prompt_ended(turn, *leg);
+        case media_stopped: counters_.add(Metric::media_stopped); return hang_up(turn, *leg, kMediaStopped);
+    }
+}
+
+// A dialog that came over a connection goes on where its Contact or route leads (RFC 5923 is not ours to assume).
+void Core::flow_failed(base::Now now, const sip::Hop& hop, Effects& effects) {
+    transactions_.flow_failed(now, hop);
+    for (auto& [id, leg] : legs_) {
+        if (hop.flow == sip::FlowId{} || leg->dialog.hop.flow != hop.flow) continue;
+        leg->dialog.hop.flow = {};
+        const auto uri = sip::parse_uri(leg->dialog.next_hop_uri());
+        const auto ip = uri ? uri->ip() : std::nullopt;
+        const auto transport = uri ? uri->transport() : std::nullopt;
+        if (!ip || !transport) continue;
+        leg->dialog.hop.transport = *transport;
+        leg->dialog.hop.peer = {*ip, uri->port != 0 ? uri->port : sip::default_port(*transport)};
+        leg->dialog.hop.listener = sip::kAnyListener;
+    }
+    expire(now, effects);
+}
+
+std::optional<base::Instant> Core::next_deadline() {
+    const auto own = deadlines_.next();
+    const auto theirs = transactions_.next_deadline();
+    if (!own || !theirs) return own ? own : theirs;
+    return std::min(*own, *theirs);
+}
+
+void Core::expire(base::Now now, Effects& effects) {
+    const Turn turn{now, effects};
+    while (transactions_.more_due(now)) handle(turn, transactions_.expire(now, effects.transmit), {});
+    while (const auto due = deadlines_.pop_due(now.steady))
+        on_alarm(turn, {static_cast<std::uint32_t>(*due >> kAlarmBits)}, static_cast<Alarm>(*due & ((1u << kAlarmBits) - 1)));
+}
+
+void Core::arm(media::LegId id, Alarm alarm, base::Instant at) {
+    deadlines_.set((static_cast<std::uint64_t>(id.value) << kAlarmBits) | static_cast<std::uint64_t>(alarm), at);
+}
+
+void Core::disarm(media::LegId id, Alarm alarm) {
+    deadlines_.cancel((static_cast<std::uint64_t>(id.value) << kAlarmBits) | static_cast<std::uint64_t>(alarm));
+}
+
+void Core::on_alarm(Turn turn, media::LegId id, Alarm alarm) {
+    if (alarm == Alarm::beat) return beat(turn);
+    Leg* leg = find(id);
+    if (!leg) return;
+    if (alarm == Alarm::digits) return on_digit_timeout(turn, *leg);
+    if (!leg->unacknowledged) return;
+    auto& answer = *leg->unacknowledged;
+    if (alarm == Alarm::retransmit) {
+        transactions_.respond(turn.now, answer.server, answer.bytes, turn.effects.transmit);
+        answer.interval = std::min(2 * answer.interval, timers_.t2);
+        return arm(id, Alarm::retransmit, turn.now.steady + answer.interval);
+    }
+    counters_.add(Metric::unacknowledged);
+    note(turn, base::Severity::info, *leg, "no ACK came for a 200");
+    leg->unacknowledged.reset();
+    disarm(id, Alarm::retransmit);
+    leg->stage = Leg::Stage::confirmed;  // §15: BYE is allowed once the wait for ACK is over
+    hang_up(turn, *leg, leg->farewell.value_or(kNoAck));
+}
+
+void Core::beat(Turn turn) {
+    auto running = local::Value::array();
+    for (const auto& [number, conference] : conferences_) running.push(number);
+    turn.effects.ask.push_back({kBeatQuestion, "beat",
+                                local::Value::object({{"bridge", config_.name},
+                                                      {"address", config_.address.text()},
+                                                      {"legs", static_cast<std::uint64_t>(legs_.size())},
+                                                      {"conferences", static_cast<std::uint64_t>(conferences_.size())},
+                                                      {"capacity", config_.legs},
+                                                      {"draining", draining_},
+                                                      {"running", std::move(running)}})});
+    arm({}, Alarm::beat, turn.now.steady + config_.beat_interval);
+}
+
+void Core::reply(Turn turn, sip::ServerId server, const sip::Hop& source, int status, std::string_view headers,
+                 std::string_view reason) {
+    const auto tag = random_.token(kTagLength);
+    sip::ResponseParts parts;
+    parts.status = status;
+    parts.reason = reason;
+    parts.to_tag = tag;
+    parts.headers = headers;
+    scratch_.clear();
+    sip::append_response(scratch_, message_, source, parts);
+    transactions_.respond(turn.now, server, scratch_, turn.effects.transmit);
+}
+
+void Core::reply_to(Turn turn, const Leg& leg, int status, std::string_view headers, std::string_view reason) {
+    sip::split(leg.request, message_, sip::is_stream(leg.source.transport));
+    reply(turn, leg.server, leg.source, status, headers, reason);
+}
+
+void Core::refuse_busy(Turn turn, sip::ServerId server, const sip::Hop& source) {
+    counters_.add(Metric::overloaded);
+    reply(turn, server, source, 503, retry_after());
+}
+
+std::string Core::retry_after() const {
+    std::string line = "Retry-After: ";
+    base::append_number(line, static_cast<std::uint64_t>(config_.retry_after.count()));
+    return line + "\r\n";
+}
+
+Leg* Core::find(media::LegId id) {
+    const auto found = legs_.find(id.value);
+    return found == legs_.end() ? nullptr : found->second.get();
+}
+
+Leg* Core::find_dialog() {
+    const auto found = by_tag_.find(message_.to_tag);
+    Leg* leg = found == by_tag_.end() ? nullptr : find(found->second);
+    if (!leg || leg->dialog.id.call_id != message_.call_id || leg->dialog.id.remote_tag != message_.from_tag) return nullptr;
+    return leg;
+}
+
+bool Core::is_trusted(const sip::Hop& source) const {
+    return std::ranges::any_of(config_.trusted, [&](const base::Network& network) { return network.contains(source.peer.ip); });
+}
+
+const config::Listener& Core::listener_of(const sip::Hop& hop) const {
+    if (hop.listener < listeners_.size()) return listeners_[hop.listener];
+    const auto fits = [&](const config::Listener& listener) {
+        return listener.transport == sip::param_name(hop.transport) && listener.address.ip.family == hop.peer.ip.family;
+    };
+    const auto found = std::ranges::find_if(listeners_, fits);
+    return found == listeners_.end() ? listeners_.front() : *found;
+}
+
+void Core::note(Turn turn, base::Severity severity, const Leg& leg, std::string text) const {
+    text += " leg=" + std::to_string(leg.id.value) + " number=" + leg.number;
+    turn.effects.notes.push_back({severity, std::move(text), leg.dialog.id.call_id});
+}
+
+void Core::tell(Turn turn, const Leg& leg, decltype(MediaCommand::what) what) const {
+    turn.effects.media.push_back({leg.thread, std::move(what)});
+}
+
+void Core::reload(const Config& fresh) { take_live(config_, fresh); }
+
+void Core::drain(base::Now now, Effects& effects) {
+    draining_ = true;
+    beat({now, effects});
+}
+
+std::uint64_t Core::lobby_size() const {
+    const auto waits = [](const auto& row) { return row.second->is_confirmed() && row.second->in_lobby(); };
+    return static_cast<std::uint64_t>(std::ranges::count_if(legs_, waits));
+}
+
+local::Value Core::status() const {
+    return local::Value::object({{"legs", static_cast<std::uint64_t>(legs_.size())},
+                                 {"lobby", lobby_size()},
+                                 {"conferences", static_cast<std::uint64_t>(conferences_.size())},
+                                 {"dialogs", static_cast<std::uint64_t>(by_tag_.size())},
+                                 {"questions", static_cast<std::uint64_t>(questions_.size())},
+                                 {"server_transactions", static_cast<std::uint64_t>(transactions_.live_servers())},
+                                 {"client_transactions", static_cast<std::uint64_t>(transactions_.live_clients())},
+                                 {"media_sockets", sockets_},
+                                 {"draining", draining_}});
+}
+
+std::span<const std::uint64_t> Core::metrics(const MediaCounts& media) {
+    counters_.set(Metric::legs, legs_.size());
+    counters_.set(Metric::lobby, lobby_size());
+    counters_.set(Metric::conferences, conferences_.size());
+    counters_.set(Metric::dialogs, by_tag_.size());
+    counters_.set(Metric::server_transactions, transactions_.live_servers());
+    counters_.set(Metric::client_transactions, transactions_.live_clients());
+    counters_.set(Metric::media_sockets, sockets_);
+    counters_.set(Metric::rooms, media.rooms);
+    counters_.set(Metric::lost_ticks, media.lost_ticks);
+    counters_.set(Metric::rtp_received, media.received);
+    counters_.set(Metric::rtp_sent, media.sent);
+    counters_.set(Metric::rtp_rejected, media.rejected);
+    return counters_.values();
+}
+
+}  // namespace confab::bridge

@@ -1,0 +1,230 @@
+// The focus (RFC 4353, RFC 4579): calls in, conferences kept. Messages, answers of the directory, media events, commands and time go in;
+// bytes, questions, media commands, events and notes come out in `Effects`. No descriptors, no clock, no log.
+//
+// Owner: the shell's signalling thread, or a test. A call waits for the directory's word, then for its RTP sockets, is answered 200, and
+// joins when the ACK has come; a caller without a passcode is answered first and keys it in the lobby. Bounds: legs, conferences, members,
+// transactions.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "base/deadlines.hpp"
+#include "base/note.hpp"
+#include "base/random.hpp"
+#include "base/text.hpp"
+#include "base/time.hpp"
+#include "conf-bridge/conference.hpp"
+#include "conf-bridge/config.hpp"
+#include "conf-bridge/leg.hpp"
+#include "conf-bridge/media_link.hpp"
+#include "conf-bridge/metrics.hpp"
+#include "local/messages.hpp"
+#include "local/value.hpp"
+#include "sip/grammar.hpp"
+#include "sip/message.hpp"
+#include "sip/transactions.hpp"
+#include "sip/transport.hpp"
+
+namespace confab::bridge {
+
+struct Question {  // for conf-locate
+    std::uint64_t id = 0;
+    std::string_view command;
+    local::Value arguments;
+};
+using Answer = std::expected<local::Value, local::Failure>;
+
+struct Occurrence {  // for subscribers
+    std::string_view event;
+    local::Value fields;
+};
+
+struct Effects {
+    sip::Outbox transmit;
+    base::Notes notes;
+    std::vector<Question> ask;
+    std::vector<MediaCommand> media;
+    std::vector<Occurrence> publish;
+
+    bool empty() const { return transmit.empty() && notes.empty() && ask.empty() && media.empty() && publish.empty(); }
+    void clear() {
+        transmit.clear();
+        notes.clear();
+        ask.clear();
+        media.clear();
+        publish.clear();
+    }
+};
+
+inline constexpr std::size_t kTagLength = 16;
+inline constexpr std::string_view kAllow = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n";
+inline constexpr std::string_view kCapabilities =
+    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\nAccept: application/sdp\r\nAccept-Encoding: identity\r\nSupported:\r\n";
+
+// A command's reply: fields, or the rows of a listing.
+struct Reply {
+    local::Value fields;
+    std::vector<local::Value> rows;
+};
+
+class Core {
+public:
+    // `listeners` in the order of sip::Hop::listener, with the ports that were bound.
+    Core(Config config, std::vector<config::Listener> listeners, const base::Seed& seed);
+
+    void start(base::Now now, Effects& effects);  // the first beat
+    void receive(base::Now now, const sip::Hop& source, std::string_view bytes, bool is_stream, Effects& effects);
+    void answer(base::Now now, std::uint64_t question, const Answer& answer, Effects& effects);
+    void media(base::Now now, const MediaEvent& event, Effects& effects);
+    void flow_failed(base::Now now, const sip::Hop& hop, Effects& effects);
+    std::optional<base::Instant> next_deadline();
+    void expire(base::Now now, Effects& effects);
+    using Outcome = std::expected<Reply, local::Failure>;
+    Outcome command(base::Now now, const local::Request& request, Effects& effects);
+
+    void reload(const Config& fresh);
+    void drain(base::Now now, Effects& effects);
+    bool is_idle() const { return legs_.empty() && transactions_.live_clients() == 0; }
+
+    local::Value status() const;
+    std::span<const std::uint64_t> metrics(const MediaCounts& media);
+    Counters& counters() { return counters_; }  // for what only the shell sees
+
+private:
+    struct Turn {
+        base::Now now;
+        Effects& effects;
+    };
+    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat };
+    enum class Entry : std::uint8_t { admitted, ask_passcode, wrong_passcode, unknown, unavailable, full, locked, too_many };
+
+    // core.cpp: inputs and answers
+    void handle(Turn turn, const sip::Event& event, const sip::Hop& source);
+    void on_malformed(Turn turn, const sip::Hop& source);
+    void on_request(Turn turn, sip::ServerId server, const sip::Hop& source);
+    void on_cancel(Turn turn, sip::ServerId server);
+    void reply(Turn turn, sip::ServerId server, const sip::Hop& source, int status, std::string_view headers = {}, std::string_view reason = {});
+    void reply_to(Turn turn, const Leg& leg, int status, std::string_view headers = {}, std::string_view reason = {});
+    void refuse_busy(Turn turn, sip::ServerId server, const sip::Hop& source);
+    void on_alarm(Turn turn, media::LegId id, Alarm alarm);
+    void beat(Turn turn);
+    void arm(media::LegId id, Alarm alarm, base::Instant at);
+    void disarm(media::LegId id, Alarm alarm);
+
+    // admission.cpp: a new call until it is answered
+    bool admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& source);
+    bool admit_content(Turn turn, sip::ServerId server, const sip::Hop& source);
+    void on_invite(Turn turn, sip::ServerId server, const sip::Hop& source);
+    void open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key);
+    std::string passcode_of(const sip::Uri& uri) const;
+    std::string contact_for(const sip::Hop& source, const sip::Uri& uri) const;
+    void resolve(Turn turn, Leg& leg, std::string passcode);
+    Entry judge(const Answer& answer, bool passcode_given) const;
+    Entry take_seat(Turn turn, Leg& leg, const local::Value& found);
+    Entry open_conference(Turn turn, const Leg& leg, const std::string& number, const local::Value& found);
+    void on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given);
+    void refuse_entry(Turn turn, Leg& leg, Entry entry);
+    void count_refusal(Entry entry);
+    void ask_for_media(Turn turn, Leg& leg);
+    unsigned least_loaded() const;
+    void on_opened(Turn turn, Leg& leg, const base::SocketAddress& local);
+    void on_closed(Turn turn, Leg& leg);
+
+    // session.cpp: offers and answers, the dialog
+    struct Proposal {
+        std::string body;
+        bool is_offer = false;
+    };
+    sdp::LocalMedia local_media(const Leg& leg) const;
+    std::expected<sdp::Answered, int> answer_offer(const Leg& leg, std::string_view body) const;  // or the refusing status
+    std::expected<Proposal, int> describe(Leg& leg);                                              // for the INVITE or UPDATE at hand
+    void accept(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source, const Proposal& proposal);
+    void compose_success(std::string& out, const Leg& leg, const sip::Hop& source, std::string_view body) const;
+    void on_ack(Turn turn);
+    bool take_answer(Leg& leg);
+    void on_in_dialog(Turn turn, sip::ServerId server, const sip::Hop& source);
+    void on_reinvite(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source);
+    void on_update(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source);
+    void on_info(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source);
+    void use_agreement(Turn turn, Leg& leg);
+    // Both may end the leg: it must not be used after them.
+    void hang_up(Turn turn, Leg& leg, Farewell farewell);
+    void release(Turn turn, Leg& leg, Farewell farewell);
+    void send_bye(Turn turn, Leg& leg, Farewell farewell);
+
+    // floor.cpp: lobby and conference
+    void enter(Turn turn, Leg& leg);
+    void attach(Turn turn, Leg& leg);
+    void join(Turn turn, Leg& leg);
+    void leave(Turn turn, Leg& leg, Farewell farewell);
+    void on_digit(Turn turn, Leg& leg, char digit);
+    void on_digit_timeout(Turn turn, Leg& leg);
+    void submit(Turn turn, Leg& leg);
+    void move_or_join(Turn turn, Leg& leg);
+    void try_again(Turn turn, Leg& leg, PromptName prompt);
+    void on_keyed(Turn turn, Leg& leg, const Answer& answer);
+    void turn_away(Turn turn, Leg& leg, Entry entry);
+    void on_prompt_ended(Turn turn, Leg& leg);
+    void play(Turn turn, const Leg& leg, std::optional<PromptName> prompt);
+    void set_held(Turn turn, Leg& leg);
+    void set_talking(Turn turn, Leg& leg, bool talking);
+    void publish(Turn turn, std::string_view event, const Leg& leg, std::initializer_list<local::Value::Member> more = {}) const;
+    void publish(Turn turn, std::string_view event, const Conference& conference) const;
+    void drop_if_empty(Turn turn, Conference& conference);
+
+    // control.cpp: the socket's commands
+    Outcome list() const;
+    Outcome members(std::string_view number) const;
+    Outcome set_muted(Turn turn, std::string_view number, std::int64_t member, bool muted);
+    Outcome kick(Turn turn, std::string_view number, std::int64_t member);
+    Outcome set_locked(Turn turn, std::string_view number, bool locked);
+    Outcome end(Turn turn, std::string_view number);
+    local::Value row_of(const Leg& leg) const;
+    Conference* find_conference(std::string_view number);
+    std::expected<Leg*, local::Failure> find_member(std::string_view number, std::int64_t member);
+
+    Leg* find(media::LegId id);
+    Leg* find_dialog();  // for the message at hand
+    bool is_trusted(const sip::Hop& source) const;
+    std::uint64_t lobby_size() const;
+    std::string retry_after() const;
+    void note(Turn turn, base::Severity severity, const Leg& leg, std::string text) const;
+    void tell(Turn turn, const Leg& leg, decltype(MediaCommand::what) what) const;
+    const config::Listener& listener_of(const sip::Hop& hop) const;
+
+    Config config_;
+    std::vector<config::Listener> listeners_;
+    sip::Timers timers_;
+    sip::Transactions transactions_;
+    base::Random random_;
+    Counters counters_;
+    base::Deadlines<std::uint64_t> deadlines_;
+    std::unordered_map<std::uint32_t, std::unique_ptr<Leg>> legs_;
+    using ByText = std::unordered_map<std::string, media::LegId, base::TextHash, std::equal_to<>>;
+    ByText by_tag_;                                              // our tag of the dialog
+    ByText by_call_;                                             // initial INVITEs, for merged requests (§8.2.2.2)
+    std::unordered_map<sip::ServerId, media::LegId> by_server_;  // INVITEs that wait for their answer
+    struct Pending {
+        media::LegId leg;
+        bool passcode_given = false;
+    };
+    std::unordered_map<std::uint64_t, Pending> questions_;
+    std::map<std::string, Conference, std::less<>> conferences_;
+    std::vector<std::size_t> load_;  // legs of each media thread
+    sip::Message message_;           // the message at hand: just received, or a stored INVITE split again
+    std::string scratch_;
+    std::uint32_t last_leg_ = 0;
+    RoomId last_room_ = kLobby;
+    std::uint64_t last_question_ = 0, sockets_ = 0;
+    bool draining_ = false;
+};
+
+}  // namespace confab::bridge

@@ -1,0 +1,92 @@
+// One caller: the dialog, what was agreed for media, and the place in a conference or in the lobby. A value. Owner: the signalling thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/time.hpp"
+#include "media/room.hpp"
+#include "sdp/offer_answer.hpp"
+#include "sip/dialog.hpp"
+#include "sip/transactions.hpp"
+
+namespace confab::bridge {
+
+// Why a leg ended, for BYE's Reason (RFC 3326), the event `left` and the log.
+struct Farewell {
+    int cause = 0;  // 0: the caller hung up, nobody needs to be told
+    std::string_view text;
+};
+inline constexpr Farewell kHungUp{0, "hung up"};
+inline constexpr Farewell kKicked{403, "kicked"};
+inline constexpr Farewell kConferenceEnded{410, "conference ended"};
+inline constexpr Farewell kMediaStopped{408, "media stopped"};
+inline constexpr Farewell kNoAck{408, "no ACK"};
+inline constexpr Farewell kBadAnswer{488, "no usable answer"};
+inline constexpr Farewell kNoMedia{503, "no media"};
+inline constexpr Farewell kNotAdmitted{403, "not admitted"};
+inline constexpr Farewell kNoDirectory{503, "directory unavailable"};
+
+// The 2xx of an INVITE until its ACK (RFC 3261 §13.3.1.4).
+struct UnacknowledgedAnswer {
+    sip::ServerId server;
+    std::string bytes;
+    std::uint32_t cseq = 0;
+    base::milliseconds interval{500};
+    bool is_offer = false;  // the answer comes in the ACK
+};
+
+struct Leg {
+    // resolving: the directory is asked. opening: the media thread is asked. answered: 200 sent. confirmed: ACK received.
+    enum class Stage : std::uint8_t { resolving, opening, answered, confirmed };
+
+    media::LegId id;
+    Stage stage = Stage::resolving;
+    base::WallTime joined_at;
+
+    // Signalling.
+    std::string request;  // the INVITE, until it is answered
+    sip::ServerId server;
+    sip::Hop source;
+    std::string call_key;  // empty where another leg has it
+    sip::Dialog dialog;
+    std::string contact;  // whole value of our Contact
+    std::optional<UnacknowledgedAnswer> unacknowledged;
+    std::optional<Farewell> farewell;  // to be ended as soon as BYE is allowed (§15), or once the prompt is over
+
+    // Who.
+    std::string number;  // as dialled
+    std::string identity, name;
+
+    // Media.
+    unsigned thread = 0;
+    bool has_media = false;  // opened, or asked to be
+    bool attached = false;   // to a room or the lobby
+    bool moving = false;     // closed on one thread, to be opened on another
+    base::SocketAddress local;
+    std::uint64_t session_id = 0, session_version = 0;
+    std::optional<sdp::Session> description;  // our last one
+    std::optional<sdp::Agreed> agreed;
+
+    // Place.
+    std::string conference;      // empty in the lobby
+    std::uint32_t member = 0;    // 0 until joined
+    bool muted = false, talking = false, held = false;
+
+    // Lobby.
+    std::string digits;
+    std::size_t digit_count = 0;
+    std::uint32_t tries = 0;
+    bool asking = false;  // the directory judges what was keyed
+
+    bool in_lobby() const { return conference.empty(); }
+    bool is_confirmed() const { return stage == Stage::confirmed; }
+    std::string_view state() const { return held ? "held" : in_lobby() ? "lobby" : "joined"; }
+};
+
+// What the media thread must know of an agreement.
+media::LegFormat format_of(const sdp::Agreed& agreed);
+
+}  // namespace confab::bridge

@@ -1,0 +1,3 @@
+#include "conf-bridge/shell.hpp"
+
+int main(int argc, char** argv) { return confab::app::run(argc, argv, confab::bridge::program()); }

@@ -1,0 +1,65 @@
+// What the focus and its media threads say to each other: commands down, events up, all values. Pure.
+//
+// A leg opens (sockets bound), attaches to a room or to its thread's lobby, changes, and closes. Commands that name an unknown leg do
+// nothing: they crossed its end. OpenLeg is answered by `opened` or `open_failed`, the CloseLeg of an open leg by `closed`.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/socket_address.hpp"
+#include "conf-bridge/prompt.hpp"
+#include "media/room.hpp"
+
+namespace confab::bridge {
+
+using RoomId = std::uint32_t;
+inline constexpr RoomId kLobby = 0;  // each thread's own: its legs neither hear nor are heard
+
+struct OpenLeg {
+    media::LegId leg;
+    std::uint16_t port = 0;  // 0: any pair of the thread's range; otherwise the pair that the leg had on another thread
+};
+struct AttachLeg {
+    media::LegId leg;
+    RoomId room = kLobby;
+    base::SocketAddress remote;
+    media::LegFormat format;
+    bool muted = false;
+};
+struct FormatLeg {
+    media::LegId leg;
+    base::SocketAddress remote;
+    media::LegFormat format;
+};
+struct MuteLeg {
+    media::LegId leg;
+    bool muted = false;
+};
+struct PlayPrompt {
+    media::LegId leg;
+    std::optional<PromptName> prompt;  // empty: be silent
+};
+struct CloseLeg {
+    media::LegId leg;
+};
+struct MediaCommand {
+    unsigned thread = 0;
+    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, PlayPrompt, CloseLeg> what;
+};
+
+struct MediaEvent {
+    enum class Kind : std::uint8_t { opened, open_failed, closed, room_full, talking, silent, digit, prompt_ended, media_stopped };
+    Kind kind;
+    media::LegId leg;
+    base::SocketAddress local{};  // opened: where RTP is received
+    char digit = 0;
+};
+
+struct MediaCounts {
+    std::uint64_t rooms = 0, lost_ticks = 0, received = 0, sent = 0, rejected = 0;
+};
+
+}  // namespace confab::bridge

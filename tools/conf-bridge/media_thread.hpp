@@ -1,0 +1,47 @@
+// One thread that owns rooms, legs and their RTP sockets from birth to death. Commands come in by post, events go out in one batch for
+// each wake-up.
+//
+// Rooms tick every 20 ms in four groups that are 5 ms apart, so that their work spreads. A late tick is made once; what was missed beyond
+// is counted and skipped. The clock stands still while there is no room. RTCP is received and not used: its port stays ours, so that no
+// other leg gets its packets.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "base/socket_address.hpp"
+#include "conf-bridge/media_link.hpp"
+#include "media/room.hpp"
+
+namespace confab::bridge {
+
+struct MediaOptions {
+    base::IpAddress address;
+    std::uint16_t low_port = 0, high_port = 0;
+    int dscp = 0, receive_buffer = 0;
+    media::RoomPolicy policy;
+    std::array<media::Prompt, kPromptFiles.size()> prompts;
+};
+
+struct MediaReport {
+    unsigned thread = 0;
+    std::vector<MediaEvent> events;
+    MediaCounts counts;
+};
+
+class MediaThread {
+public:
+    // `deliver` is called on the media thread.
+    MediaThread(unsigned index, MediaOptions options, std::function<void(MediaReport)> deliver);
+    ~MediaThread();
+
+    void post(std::vector<MediaCommand> commands);  // from the owner's thread, in order
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace confab::bridge

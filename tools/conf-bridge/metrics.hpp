@@ -1,0 +1,53 @@
+// What conf-bridge counts. Owner: its signalling thread.
+#pragma once
+
+#include "metrics/table.hpp"
+
+namespace confab::bridge {
+
+enum class Metric {
+    requests, malformed, dropped, oversized, invites, answered, joined, refused_untrusted, refused_unknown, refused_passcode, refused_full,
+    refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped,
+    beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, legs, lobby, conferences, dialogs, server_transactions,
+    client_transactions, media_sockets, rooms, count_
+};
+
+inline constexpr metrics::Row kMetricRows[] = {
+    {"confab_bridge_requests", metrics::Kind::counter, "Requests received, without retransmissions"},
+    {"confab_bridge_malformed", metrics::Kind::counter, "Malformed messages received, answered 400 or 505 where possible"},
+    {"confab_bridge_dropped", metrics::Kind::counter, "Messages dropped without an answer"},
+    {"confab_bridge_oversized", metrics::Kind::counter, "Messages beyond message-limit, dropped without an answer; over TCP the connection is closed too"},
+    {"confab_bridge_invites", metrics::Kind::counter, "INVITE requests for a new leg"},
+    {"confab_bridge_answered", metrics::Kind::counter, "New legs answered 200"},
+    {"confab_bridge_joined", metrics::Kind::counter, "Legs that became members of a conference"},
+    {"confab_bridge_refused_untrusted", metrics::Kind::counter, "Calls from peers outside trusted, answered 403"},
+    {"confab_bridge_refused_unknown", metrics::Kind::counter, "Calls to unknown numbers, answered 404"},
+    {"confab_bridge_refused_passcode", metrics::Kind::counter, "Wrong passcodes, by header, URI or keys"},
+    {"confab_bridge_refused_full", metrics::Kind::counter, "Legs turned away from full conferences"},
+    {"confab_bridge_refused_locked", metrics::Kind::counter, "Legs turned away from locked conferences"},
+    {"confab_bridge_refused_media", metrics::Kind::counter, "Offers answered 400, 415 or 488, and answers in ACK that ended their leg"},
+    {"confab_bridge_refused_methods", metrics::Kind::counter, "Requests answered 405, 420 or 501"},
+    {"confab_bridge_overloaded", metrics::Kind::counter, "Calls answered 503 because a bound was reached or the bridge drains"},
+    {"confab_bridge_unanswered_questions", metrics::Kind::counter, "Questions that the directory did not answer"},
+    {"confab_bridge_cancelled", metrics::Kind::counter, "Calls cancelled by the caller"},
+    {"confab_bridge_unacknowledged", metrics::Kind::counter, "Legs ended because no ACK came"},
+    {"confab_bridge_media_stopped", metrics::Kind::counter, "Legs ended because their RTP stopped"},
+    {"confab_bridge_beats_failed", metrics::Kind::counter, "Beats that the directory did not accept"},
+    {"confab_bridge_lost_ticks", metrics::Kind::counter, "Mixing ticks that came too late and were skipped"},
+    {"confab_bridge_rtp_received", metrics::Kind::counter, "RTP packets taken"},
+    {"confab_bridge_rtp_sent", metrics::Kind::counter, "RTP packets sent"},
+    {"confab_bridge_rtp_rejected", metrics::Kind::counter, "Packets on RTP sockets that were no RTP or came from elsewhere"},
+    {"confab_bridge_legs", metrics::Kind::gauge, "Legs, the lobby included"},
+    {"confab_bridge_lobby", metrics::Kind::gauge, "Legs that key their passcode"},
+    {"confab_bridge_conferences", metrics::Kind::gauge, "Running conferences"},
+    {"confab_bridge_dialogs", metrics::Kind::gauge, "Confirmed dialogs"},
+    {"confab_bridge_server_transactions", metrics::Kind::gauge, "Live server transactions"},
+    {"confab_bridge_client_transactions", metrics::Kind::gauge, "Live client transactions"},
+    {"confab_bridge_media_sockets", metrics::Kind::gauge, "Open RTP and RTCP sockets"},
+    {"confab_bridge_rooms", metrics::Kind::gauge, "Rooms, lobbies included"},
+};
+static_assert(std::size(kMetricRows) == static_cast<std::size_t>(Metric::count_));
+
+using Counters = metrics::Counters<Metric>;
+
+}  // namespace confab::bridge

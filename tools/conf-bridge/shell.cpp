@@ -1,0 +1,228 @@
+#include "conf-bridge/shell.hpp"
+
+#include <filesystem>
+#include <optional>
+
+#include "conf-bridge/config.hpp"
+#include "conf-bridge/core.hpp"
+#include "conf-bridge/media_thread.hpp"
+#include "conf-bridge/metrics.hpp"
+#include "io/engine.hpp"
+#include "io/local_client.hpp"
+#include "io/sound_file.hpp"
+#include "log/log.hpp"
+
+namespace confab::bridge {
+namespace {
+
+constexpr int kSampleRate = 8000;
+constexpr base::milliseconds kTick{20};
+
+Config config_of(const config::Entries& entries) {
+    config::Problems problems;
+    return read_config(entries, problems);
+}
+
+io::LocalClient::Options locate_options(const Config& config) {
+    io::LocalClient::Options options;
+    options.path = config.locate_control.path;
+    options.timeout = config.locate_timeout;
+    options.pending = config.legs + 1;
+    return options;
+}
+
+io::LocalClient::Handlers locate_handlers() {
+    io::LocalClient::Handlers handlers;
+    handlers.connection = [](bool connected) { log::info(connected ? "connected to conf-locate" : "no connection to conf-locate"); };
+    return handlers;
+}
+
+std::string prompt_directory(const Config& config) {
+    if (!config.prompts.empty()) return config.prompts;
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+    return (program.parent_path().parent_path() / "share/confab/prompts/en").string();
+}
+
+using Prompts = std::array<media::Prompt, kPromptFiles.size()>;
+
+std::expected<Prompts, std::string> read_prompts(const Config& config) {
+    Prompts prompts;
+    for (std::size_t i = 0; i < prompts.size(); ++i) {
+        auto sound = io::read_sound(prompt_directory(config) + '/' + std::string(kPromptFiles[i]) + ".wav", kSampleRate);
+        if (!sound) return std::unexpected(sound.error());
+        prompts[i] = std::make_shared<const std::vector<std::int16_t>>(std::move(*sound));
+    }
+    return prompts;
+}
+
+Prompts prompts_of(const Config& config) {
+    auto prompts = read_prompts(config);
+    if (!prompts) throw io::StartupError(io::kConfig, "prompts: " + prompts.error());
+    return std::move(*prompts);
+}
+
+MediaOptions media_options(const Config& config, const Prompts& prompts, unsigned thread) {
+    MediaOptions options;
+    options.address = config.media_address;
+    const auto pairs = (static_cast<unsigned>(config.media_ports.high) - config.media_ports.low + 1) / 2 / config.media_threads;
+    options.low_port = static_cast<std::uint16_t>(config.media_ports.low + 2 * pairs * thread);
+    options.high_port = static_cast<std::uint16_t>(options.low_port + 2 * pairs - 1);
+    options.dscp = static_cast<int>(config.media_dscp << 2);
+    options.receive_buffer = static_cast<int>(config.media_receive_buffer);
+    options.policy.loudest = config.loudest;
+    options.policy.talk_level = static_cast<int>(config.talk_level);
+    options.policy.media_timeout = static_cast<unsigned>(config.media_timeout / kTick);
+    options.prompts = prompts;
+    return options;
+}
+
+class Shell : public app::Daemon {
+public:
+    Shell(app::Frame& frame, const Config& config)
+        : frame_(frame),
+          engine_(frame.loop(), config, core_, {.act = [this](Effects& effects) { act(effects); }, .turned = [this] { report_drained(); }}),
+          core_(config, engine_.listeners(), io::kernel_seed()),
+          locate_(frame.loop(), locate_options(config), locate_handlers()) {
+        start_media(config);
+        engine_.turn([this](base::Now now, Effects& effects) { core_.start(now, effects); });
+    }
+
+    local::Value status() const override {
+        auto status = core_.status();
+        status.set("rooms", media_counts().rooms);
+        engine_.append_status(status);
+        status.set("locate_connected", locate_.connected());
+        return status;
+    }
+
+    std::span<const std::uint64_t> metrics() override {
+        core_.counters().set(Metric::oversized, engine_.signalling().counts().oversized);
+        return core_.metrics(media_counts());
+    }
+
+    void command(std::uint64_t token, const local::Request& request) override {
+        auto outcome = engine_.turn([&](base::Now now, Effects& effects) { return core_.command(now, request, effects); });
+        if (!outcome) {
+            frame_.fail(token, outcome.error().code, outcome.error().message);
+        } else if (request.command->listing) {
+            answer_rows(token, std::make_shared<std::vector<local::Value>>(std::move(outcome->rows)));
+        } else {
+            frame_.reply(token, std::move(outcome->fields));
+        }
+    }
+
+    void reload(const config::Entries& entries) override {
+        const auto fresh = config_of(entries);
+        engine_.reload(fresh);
+        core_.reload(fresh);
+    }
+
+    void drain() override {
+        draining_ = true;
+        engine_.turn([this](base::Now now, Effects& effects) { core_.drain(now, effects); });
+    }
+
+private:
+    void report_drained() {
+        if (draining_ && core_.is_idle()) frame_.drained();
+    }
+
+    void start_media(const Config& config) {
+        const auto prompts = prompts_of(config);
+        counts_.resize(config.media_threads);
+        for (unsigned thread = 0; thread < config.media_threads; ++thread) {
+            auto deliver = [this, alive = std::weak_ptr<int>(alive_), &loop = frame_.loop()](MediaReport report) {
+                loop.post([this, alive, report = std::move(report)] {
+                    if (!alive.expired()) on_media(report);
+                });
+            };
+            media_.push_back(std::make_unique<MediaThread>(thread, media_options(config, prompts, thread), std::move(deliver)));
+        }
+    }
+
+    void on_media(const MediaReport& report) {
+        counts_[report.thread] = report.counts;
+        engine_.turn([&](base::Now now, Effects& effects) {
+            for (const auto& event : report.events) core_.media(now, event, effects);
+        });
+    }
+
+    MediaCounts media_counts() const {
+        MediaCounts sum;
+        for (const auto& counts : counts_) {
+            sum.rooms += counts.rooms;
+            sum.lost_ticks += counts.lost_ticks;
+            sum.received += counts.received;
+            sum.sent += counts.sent;
+            sum.rejected += counts.rejected;
+        }
+        return sum;
+    }
+
+    void answer_rows(std::uint64_t token, std::shared_ptr<std::vector<local::Value>> rows) {
+        frame_.stream(token, [this, token, rows, at = std::size_t{0}]() mutable {
+            if (at >= rows->size()) return false;
+            frame_.reply_more(token, std::move((*rows)[at++]));
+            return true;
+        });
+    }
+
+    void act(Effects& effects) {
+        for (auto& question : effects.ask) ask(question);
+        command_media(effects.media);
+        for (auto& occurrence : effects.publish) frame_.publish(occurrence.event, std::move(occurrence.fields));
+    }
+
+    void ask(Question& question) {
+        locate_.ask(question.command, std::move(question.arguments), [this, id = question.id](Answer answer) {
+            engine_.turn([&](base::Now now, Effects& effects) { core_.answer(now, id, answer, effects); });
+        });
+    }
+
+    void command_media(std::vector<MediaCommand>& commands) {
+        if (commands.empty()) return;
+        std::vector<std::vector<MediaCommand>> by_thread(media_.size());
+        for (auto& command : commands) by_thread[command.thread].push_back(std::move(command));
+        for (std::size_t thread = 0; thread < media_.size(); ++thread)
+            if (!by_thread[thread].empty()) media_[thread]->post(std::move(by_thread[thread]));
+    }
+
+    app::Frame& frame_;
+    bool draining_ = false;
+    io::Engine<Core, Effects> engine_;
+    Core core_;
+    io::LocalClient locate_;
+    std::vector<MediaCounts> counts_;
+    std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+    std::vector<std::unique_ptr<MediaThread>> media_;  // last: joined before anything that their reports speak to is gone
+};
+
+void check(const config::Entries& entries, config::Problems& problems) {
+    const auto config = read_config(entries, problems);
+    if (const auto prompts = read_prompts(config); !prompts)
+        problems.push_back({config::place_of(entries, "prompts"), "prompts", "a directory with the voice prompts", prompts.error()});
+}
+
+}  // namespace
+
+const app::Program& program() {
+    static const app::Program kProgram = {
+        .name = "conf-bridge",
+        .summary = "conference focus and mixer for PCMU and PCMA",
+        .prose = "conf-bridge answers SIP calls over UDP and TCP from trusted proxies, asks conf-locate which conference a number and "
+                 "passcode open, and mixes the members of each conference. Callers without a passcode are asked to key it. Rosters and "
+                 "moderation are on its control socket.",
+        .commands = {},
+        .keys = &keys(),
+        .vocabulary = &local::bridge_vocabulary(),
+        .metrics = kMetricRows,
+        .check = check,
+        .start = [](app::Frame& frame, const config::Entries& entries) -> std::unique_ptr<app::Daemon> {
+            return std::make_unique<Shell>(frame, config_of(entries));
+        },
+    };
+    return kProgram;
+}
+
+}  // namespace confab::bridge

@@ -1,0 +1,172 @@
+#include <fmt/core.h>
+
+#include <cmath>
+
+#include "io/file.hpp"
+#include "io/sound_file.hpp"
+#include "io/ticker.hpp"
+#include "sip-probe/commands.hpp"
+#include "sip-probe/failover.hpp"
+#include "sip-probe/tone.hpp"
+
+namespace confab::probe {
+namespace {
+
+struct CallOptions {
+    std::vector<std::int16_t> play;
+    double tone = 440;
+    std::string record;
+    std::string digits;
+    base::milliseconds duration{5000};
+    std::optional<base::milliseconds> cancel_after;
+    bool delayed_offer = false;
+    bool require_media = false;
+};
+
+LegOptions with_offer(LegOptions options, bool delayed) {
+    options.delayed_offer = delayed;
+    return options;
+}
+
+class Call {
+public:
+    Call(const Settings& settings, std::string uri, CallOptions options)
+        : settings_(settings), uri_(std::move(uri)), options_(std::move(options)),
+          way_(loop_, settings, with_offer(settings.leg(0), options_.delayed_offer), [this](Leg& leg) { leg.call(uri_, settings_.headers); },
+               [this](Leg& leg, const Happening& happening) { happened(leg, happening); }),
+          end_(loop_, [this] { way_.leg().hang_up(); }), cancel_(loop_, [this] { way_.leg().cancel(); }), tone_(options_.tone, -20) {
+        if (options_.record.empty()) return;
+        auto writer = io::SoundWriter::create(options_.record, 8000);
+        if (!writer) throw io::StartupError(io::kIoError, writer.error());
+        recording_ = std::move(*writer);
+    }
+
+    int run() {
+        loop_.post([this] { way_.begin(); });
+        if (options_.cancel_after) cancel_.after(*options_.cancel_after);
+        io::Ticker ticker(loop_, base::milliseconds(20), [this](base::Now, std::uint64_t tick) { exchange(tick); });
+        loop_.run();
+        recording_.reset();
+        report();
+        return code_;
+    }
+
+private:
+    void happened(Leg& leg, const Happening& happening) {
+        switch (happening.kind) {
+            case Happening::Kind::accepted:
+                answered_ = true;
+                status_ = happening.status;
+                leg.dial(options_.digits);
+                end_.after(options_.duration);
+                return;
+            case Happening::Kind::answered: return finish(app::kProbeOk);  // our BYE
+            case Happening::Kind::refused:
+                status_ = happening.status;
+                if (options_.cancel_after && happening.status == 487) return finish(app::kProbeOk);
+                return finish(complain(explain(leg, happening, uri_)));
+            case Happening::Kind::ended:
+            case Happening::Kind::silent:
+            case Happening::Kind::unreachable: return finish(complain(explain(leg, happening, uri_)));
+            default: return;
+        }
+    }
+
+    void finish(int code) {
+        code_ = code;
+        if (code == app::kProbeOk && options_.require_media && heard_frames_ == 0 && answered_)
+            code_ = complain({app::kMedia, uri_ + ": answered, but no audio came"});
+        ended_ = loop_.now().steady;
+        loop_.stop();
+    }
+
+    void exchange(std::uint64_t tick) {
+        auto& leg = way_.leg();
+        if (!leg.in_call()) return;
+        media::Samples voice{}, heard{};
+        if (options_.play.empty()) {
+            tone_.add_to(voice);
+        } else {
+            for (auto& sample : voice) sample = played_ < options_.play.size() ? options_.play[played_++] : std::int16_t{0};
+        }
+        if (leg.exchange(tick, voice, heard)) {
+            ++heard_frames_;
+            for (const auto sample : heard) energy_ += static_cast<double>(sample) * sample;
+        }
+        if (recording_) recording_->write(heard);
+    }
+
+    void report() {
+        const auto& leg = way_.leg();
+        const auto counts = leg.media_counts();
+        const double samples = static_cast<double>(heard_frames_) * media::kFrame;
+        const double level = samples > 0 && energy_ > 0 ? std::max(kSilenceDb, 10 * std::log10(energy_ / samples / (32768.0 * 32768.0))) : kSilenceDb;
+        auto phases = phases_of(leg, settings_.lookup_ms);
+        phases.set("total_ms", since_ms(leg.phases().started, ended_));
+        if (settings_.json) {
+            return print_json(local::Value::object({{"uri", uri_}, {"endpoint", way_.target().text()}, {"status", status_}, {"exit", code_}, {"phases", phases}, {"packets_sent", counts.sent},
+                                                    {"packets_received", counts.received}, {"packets_rejected", counts.rejected},
+                                                    {"packets_lost", counts.lost}, {"level_db", std::round(level * 10) / 10}, {"tls", leg.connection()}}));
+        }
+        fmt::print("{}: status {} from {}\n", uri_, status_, way_.target().text());
+        for (const auto& [name, value] : *phases.as_object())
+            if (const auto* time = value.as_double()) fmt::print("  {:<14}{:>10.3f}\n", name, *time);
+        fmt::print("  packets sent {}, received {}, lost {}, rejected {}; level {:.1f} dBFS\n", counts.sent, counts.received, counts.lost, counts.rejected,
+                   level);
+    }
+
+    const Settings& settings_;
+    std::string uri_;
+    CallOptions options_;
+    io::Loop loop_;
+    Failover way_;
+    io::Timer end_, cancel_;
+    ToneMaker tone_;
+    std::optional<io::SoundWriter> recording_;
+    std::size_t played_ = 0;
+    std::uint64_t heard_frames_ = 0;
+    double energy_ = 0;
+    bool answered_ = false;
+    int status_ = 0;
+    int code_ = app::kNoAnswer;
+    base::Instant ended_{};
+};
+
+// Digits are a secret when they are a passcode: '@FILE' keeps them off the command line.
+std::expected<std::string, Refusal> read_digits(std::string_view text) {
+    std::string digits(text);
+    if (text.starts_with('@')) {
+        auto secret = io::read_secret(std::string(text.substr(1)));
+        if (!secret) return std::unexpected(Refusal{io::kConfig, secret.error()});
+        digits = *secret;
+    }
+    if (digits.find_first_not_of("0123456789*#ABCD") != std::string::npos)
+        return std::unexpected(Refusal{io::kUsage, "--dtmf: expected digits 0-9, *, # and A-D"});
+    return digits;
+}
+
+}  // namespace
+
+int call(const app::Invocation& invocation) {
+    const auto uri = std::string(invocation.text("URI"));
+    const auto settings = read_settings(invocation, uri);
+    if (!settings) return complain(settings.error());
+    CallOptions options;
+    const auto digits = read_digits(invocation.text("dtmf"));
+    if (!digits) return complain(digits.error());
+    options.digits = *digits;
+    options.tone = static_cast<double>(invocation.integer("tone", 50, 3800, 440));
+    options.record = invocation.text("record");
+    options.duration = invocation.duration("duration", options.duration);
+    options.delayed_offer = invocation.has("delayed-offer");
+    options.require_media = invocation.has("require-media");
+    if (invocation.has("cancel-after")) options.cancel_after = invocation.duration("cancel-after", base::milliseconds(0));
+    if (invocation.has("play")) {
+        auto sound = io::read_sound(std::string(invocation.text("play")), 8000);
+        if (!sound) return complain({io::kIoError, sound.error()});
+        options.play = std::move(*sound);
+    }
+    return Call(*settings, uri, std::move(options)).run();
+}
+
+}  // namespace confab::probe

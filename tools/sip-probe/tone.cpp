@@ -1,0 +1,62 @@
+#include "sip-probe/tone.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+namespace confab::probe {
+namespace {
+
+constexpr double kRate = 8000.0;
+constexpr double kFullScale = 32768.0;
+// A grid on which no frequency is a small multiple of another: µ-law's harmonics of one tone must not look like another's.
+constexpr double kGrid[] = {437, 523, 607, 691, 787, 877, 971, 1063, 1151, 1249, 1361, 1453, 1549, 1657, 1759, 1867, 1979, 2087, 2203, 2311, 2423, 2539, 2657, 2777};
+
+double to_db(double ratio) { return ratio <= 1e-5 ? kSilenceDb : 20.0 * std::log10(ratio); }
+
+}  // namespace
+
+ToneMaker::ToneMaker(double hertz, double level)
+    : step_(2 * std::numbers::pi * hertz / kRate), amplitude_(kFullScale * std::pow(10.0, level / 20.0) * std::numbers::sqrt2) {}
+
+void ToneMaker::add_to(media::Samples& out) {
+    for (auto& sample : out) {
+        const double value = sample + amplitude_ * std::sin(phase_);
+        sample = static_cast<std::int16_t>(std::clamp(std::lround(value), -32768L, 32767L));
+        phase_ += step_;
+        if (phase_ > 2 * std::numbers::pi) phase_ -= 2 * std::numbers::pi;
+    }
+}
+
+double tone_level_db(std::span<const std::int16_t> samples, double hertz) {
+    if (samples.empty()) return kSilenceDb;
+    const double coefficient = 2 * std::cos(2 * std::numbers::pi * hertz / kRate);
+    const double n = static_cast<double>(samples.size());
+    double s1 = 0, s2 = 0;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+        // Hann window: a neighbour's tone must not leak into this one's measure.
+        const double window = 1 - std::cos(2 * std::numbers::pi * static_cast<double>(i) / n);
+        const double s0 = samples[i] * window + coefficient * s1 - s2;
+        s2 = s1;
+        s1 = s0;
+    }
+    const double power = std::max(0.0, s1 * s1 + s2 * s2 - coefficient * s1 * s2);
+    return to_db(std::sqrt(power) * 2 / n / kFullScale / std::numbers::sqrt2);
+}
+
+double level_db(std::span<const std::int16_t> samples) {
+    if (samples.empty()) return kSilenceDb;
+    double sum = 0;
+    for (const auto sample : samples) sum += static_cast<double>(sample) * sample;
+    return to_db(std::sqrt(sum / static_cast<double>(samples.size())) / kFullScale);
+}
+
+std::vector<double> choose_tones(std::size_t count, base::Random& random) {
+    std::vector<double> grid(std::begin(kGrid), std::end(kGrid));
+    for (std::size_t i = grid.size(); i > 1; --i) std::swap(grid[i - 1], grid[random.below(i)]);
+    std::vector<double> tones;
+    for (std::size_t i = 0; i < count; ++i) tones.push_back(grid[i % grid.size()]);
+    return tones;
+}
+
+}  // namespace confab::probe

@@ -1,0 +1,3 @@
+#include "sip-proxy/shell.hpp"
+
+int main(int argc, char** argv) { return confab::app::run(argc, argv, confab::proxy::program()); }
