@@ -4,6 +4,7 @@ Every site takes a /24 of the loopback network for itself, so tests run side by 
 .1 edge outside, .10 edge inside, .20 proxy, .30 registrar, .40 bridge; .50 and up are the test's own peers.
 Nothing here sleeps: `eventually` waits for a condition with a deadline, and programs say on their socket when they are ready.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -291,6 +292,14 @@ class Site:
         status = self.ask(name, "status")
         counts = {key: value for key, value in status.items() if isinstance(value, int) and not isinstance(value, bool) and key not in ("id", "pid", "uptime")}
         return {"descriptors": len(descriptors), **counts}
+
+    def open_files(self, name):
+        """What a daemon's descriptors name, "socket:[inode]" for a socket. One that closes while we look is not there."""
+        folder, found = pathlib.Path(f"/proc/{self.processes[name].pid}/fd"), set()
+        for entry in folder.iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                found.add(os.readlink(entry))
+        return found
 
     def resident_kib(self, name):
         for line in open(f"/proc/{self.processes[name].pid}/status"):

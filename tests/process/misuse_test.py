@@ -292,8 +292,7 @@ def test_messages_too_large_or_cut_short():
 
 def ports_of(site, name):
     """Every UDP port that a daemon has open."""
-    pid = site.processes[name].pid
-    inodes = {os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd") if os.path.lexists(f"/proc/{pid}/fd/{fd}")}
+    inodes = site.open_files(name)
     ports = []
     for line in open("/proc/net/udp").read().splitlines()[1:]:
         fields = line.split()

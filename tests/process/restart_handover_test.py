@@ -151,8 +151,7 @@ def what_fits_no_listener_is_closed():
         site.store["stranger"] = fcntl.fcntl(stranger.fileno(), fcntl.F_DUPFD_CLOEXEC, 100)
         site.restart("sip-registrar", lambda: None)
         eventually(lambda: site.listen() and "stranger" not in site.store, "the stranger sent away")
-        pid = site.processes["sip-registrar"].pid
-        if f"socket:[{os.fstat(stranger.fileno()).st_ino}]" in {os.readlink(f"/proc/{pid}/fd/{each}") for each in os.listdir(f"/proc/{pid}/fd")}:
+        if f"socket:[{os.fstat(stranger.fileno()).st_ino}]" in site.open_files("sip-registrar"):
             raise Failed("a socket that fits nothing is still open")
         if "fit no listener" not in site.path("sip-registrar.log").read_text():
             raise Failed("nothing was said")
