@@ -33,6 +33,9 @@ class Rules(unittest.TestCase):
         self.broken("common/io/x.cpp", "#include <sqlite3.h>\n", "its door")
         self.broken("common/io/loop.hpp", PROSE + "#include <boost/asio/io_context.hpp>\n", "its door")
         self.assertEqual(self.found("common/io/sqlite.cpp", "#include <sqlite3.h>\n"), [])
+        self.broken("common/media/codec.cpp", "#include <opus.h>\n", "its door")
+        self.broken("common/media/g722.cpp", "#include <speex/speex_resampler.h>\n", "its door")
+        self.assertEqual(self.found("common/media/tones.cpp", "#include <spandsp.h>\n"), [])
 
     def test_purity(self):
         self.broken("common/sip/x.cpp", "auto t = std::chrono::steady_clock::now();\n", "pure")

@@ -1,0 +1,140 @@
+#include "media/codec.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "media/concealment.hpp"
+#include "media/signals.hpp"
+
+using namespace confab::media;
+using namespace confab::media::test;
+
+namespace {
+
+constexpr CodecFormat of(CodecKind kind, std::uint32_t rate, std::uint16_t ptime = 20) {
+    return {.kind = kind, .rate = rate, .ptime = ptime};
+}
+
+const CodecFormat kWaveforms[] = {of(CodecKind::pcmu, 8000), of(CodecKind::pcma, 8000), of(CodecKind::l16, 8000), of(CodecKind::l16, 16000),
+                                  of(CodecKind::l16, 48000, 10)};
+
+// Every packet in turn through encoder and decoder; those that `lost` names are concealed.
+template <class Lost>
+Pcm through(const CodecFormat& format, const Pcm& sound, Lost lost) {
+    const auto encoder = make_encoder(format);
+    const auto decoder = make_decoder(format);
+    const std::size_t frame = format.samples();
+    Pcm heard(sound.size() / frame * frame);
+    std::vector<std::uint8_t> packet(4000);
+    for (std::size_t at = 0; at + frame <= sound.size(); at += frame) {
+        const std::size_t size = encoder->encode(std::span(sound).subspan(at, frame), packet);
+        const auto out = std::span(heard).subspan(at, frame);
+        if (lost(at / frame))
+            decoder->conceal(out);
+        else
+            REQUIRE(decoder->decode(std::span(packet).first(size), out) == frame);
+    }
+    return heard;
+}
+
+}  // namespace
+
+TEST_CASE("formats that there are", "[codec]") {
+    CHECK(of(CodecKind::pcmu, 8000).is_possible());
+    CHECK_FALSE(of(CodecKind::pcmu, 16000).is_possible());
+    CHECK(of(CodecKind::l16, 48000, 10).is_possible());
+    CHECK_FALSE(of(CodecKind::l16, 44100).is_possible());
+    CHECK_FALSE(of(CodecKind::pcma, 8000, 25).is_possible());
+    CHECK(of(CodecKind::l16, 16000).clock_rate() == 16000);
+    CHECK(of(CodecKind::g722, 16000).clock_rate() == 8000);
+    CHECK(of(CodecKind::opus, 16000).clock_rate() == 48000);
+    CHECK(of(CodecKind::pcmu, 8000, 60).samples() == 480);
+}
+
+TEST_CASE("codecs by encoding name and clock rate", "[codec]") {
+    CHECK(codec_of("pcmu", 8000) == CodecKind::pcmu);
+    CHECK(codec_of("PCMA", 8000) == CodecKind::pcma);
+    CHECK_FALSE(codec_of("PCMA", 16000));
+    CHECK(codec_of("l16", 16000) == CodecKind::l16);
+    CHECK_FALSE(codec_of("L16", 44100));
+    CHECK_FALSE(codec_of("GSM", 8000));
+    CHECK(encoding_name(CodecKind::opus) == "opus");
+}
+
+TEST_CASE("waveform codecs carry sound at their own signal-to-noise ratio", "[codec]") {
+    for (const auto& format : kWaveforms) {
+        CAPTURE(encoding_name(format.kind), format.rate);
+        const auto sound = vowel(120, 12000, format.rate, format.rate);
+        const auto heard = through(format, sound, [](std::size_t) { return false; });
+        CHECK(snr(sound, heard) > (format.kind == CodecKind::l16 ? 90 : 33));
+    }
+}
+
+TEST_CASE("the level in a payload is that of its samples", "[codec]") {
+    for (const auto& format : kWaveforms) {
+        CAPTURE(encoding_name(format.kind), format.rate);
+        const auto tone = sine(400, 10000, format.rate, format.samples());
+        std::vector<std::uint8_t> packet(4000);
+        const Bytes payload = std::span(packet).first(make_encoder(format)->encode(tone, packet));
+        CHECK(samples_in(format, payload) == format.samples());
+        CHECK(level_of(format, payload).value() == Approx(6366).epsilon(0.02));
+        CHECK(level_of(format, {}) == 0);
+    }
+    CHECK(samples_in(of(CodecKind::l16, 8000), std::vector<std::uint8_t>(3)) == 0);
+}
+
+TEST_CASE("what does not fit is refused and changes nothing", "[codec]") {
+    Pcm out(160);
+    for (const auto& format : kWaveforms) {
+        const auto decoder = make_decoder(format);
+        CHECK(decoder->decode({}, out) == 0);
+        CHECK(decoder->decode(std::vector<std::uint8_t>(1501), out) == 0);
+        CHECK_FALSE(decoder->recover(std::vector<std::uint8_t>(100), out));
+    }
+    CHECK(make_decoder(of(CodecKind::l16, 8000))->decode(std::vector<std::uint8_t>(3), out) == 0);
+}
+
+TEST_CASE("a lost packet of a voice or tone leaves no gap and no click", "[codec][concealment]") {
+    for (const auto& format : kWaveforms) {
+        for (const bool voice : {true, false}) {
+            CAPTURE(encoding_name(format.kind), format.rate, voice);
+            const std::size_t frame = format.samples();
+            const auto sound = voice ? vowel(110, 12000, format.rate, format.rate * 2) : sine(440, 8000, format.rate, format.rate * 2);
+            const auto lossless = through(format, sound, [](std::size_t) { return false; });
+            const auto heard = through(format, sound, [](std::size_t packet) { return packet % 10 == 9; });
+            for (std::size_t at = 9 * frame; at + frame <= heard.size(); at += 10 * frame) {
+                const double kept = energy(std::span(heard).subspan(at, frame)) / (energy(std::span(sound).subspan(at, frame)) + 1);
+                CAPTURE(at, kept);
+                CHECK(kept > 0.3);
+                CHECK(kept < 3);
+            }
+            CHECK(sharpest(heard) <= 1.5 * sharpest(lossless));
+            CHECK(snr(sound, heard) > 10);
+        }
+    }
+}
+
+TEST_CASE("a long loss fades away and sound comes back softly", "[codec][concealment]") {
+    const std::uint32_t rate = 8000;
+    Concealment concealment(rate);
+    auto before = sine(300, 10000, rate, 4000);
+    concealment.hear(before);
+    Pcm lost(1600);
+    for (std::size_t at = 0; at < lost.size(); at += 80) concealment.fill(std::span(lost).subspan(at, 80));
+    CHECK(energy(std::span(lost).first(160)) > 0.9 * energy(std::span(before).first(160)));
+    CHECK(energy(std::span(lost).subspan(640, 160)) < 0.05 * energy(std::span(before).first(160)));
+    CHECK(energy(std::span(lost).subspan(800)) == 0);
+    Pcm after(160, 10000);
+    concealment.hear(after);
+    CHECK(after[0] < 500);
+    CHECK(after[39] > 9000);
+    CHECK(after[40] == 10000);
+    Pcm more(160, 10000);
+    concealment.hear(more);
+    CHECK(more == Pcm(160, 10000));
+}
+
+TEST_CASE("concealment before any sound is silence", "[codec][concealment]") {
+    Pcm out(480, 77);
+    make_decoder(of(CodecKind::pcmu, 8000))->conceal(out);
+    CHECK(energy(out) == 0);
+}
