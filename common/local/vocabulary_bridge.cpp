@@ -20,10 +20,12 @@ constexpr Field kListRow[] = {
 };
 constexpr Field kMemberRow[] = {
     {"member", FieldType::integer, true, "the number to name it by; 0 in the lobby"},
-    {"identity", FieldType::text, true, "who it is, as a trusted peer asserts"},
+    {"identity", FieldType::text, true, "who it is, as a trusted peer asserts, or anonymous-N"},
     {"name", FieldType::text, true, "the name that the caller shows"},
-    {"state", FieldType::text, true, "joined, held, or lobby while a passcode is keyed"},
+    {"role", FieldType::text, true, "host or participant"},
+    {"state", FieldType::text, true, "joined, held, waiting to be let in, or lobby while a passcode is keyed"},
     {"muted", FieldType::flag, true, "whether it is not heard"},
+    {"hand", FieldType::flag, true, "whether it raised a hand"},
     {"talking", FieldType::flag, true, "whether it talks now"},
     {"since", FieldType::text, true, "when it joined, UTC"},
 };
@@ -44,6 +46,13 @@ constexpr Field kLeftEvent[] = {
     {"name", FieldType::text, true, "the name that the caller shows"},
     {"reason", FieldType::text, true, "hung up, kicked, conference ended, media stopped, no ACK, no usable answer or no media"},
 };
+constexpr Field kRoleEvent[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"member", FieldType::integer, true, "the member's number"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"role", FieldType::text, true, "host or participant"},
+};
 constexpr Field kDigitsEvent[] = {
     {"conference", FieldType::text, true, "its number, empty in the lobby"},
     {"member", FieldType::integer, true, "the member's number, 0 in the lobby"},
@@ -57,6 +66,12 @@ constexpr Command kCommands[] = {
     {"members", "members", "list who is in a conference", kConference, kMemberRow, true},
     {"mute", "mute", "let a member hear and not be heard", kMember, kChanged, false, true},
     {"unmute", "unmute", "let a muted member be heard again", kMember, kChanged, false, true},
+    {"mute-all", "mute-all", "mute everybody but hosts", kConference, kChanged, false, true},
+    {"unmute-all", "unmute-all", "let everybody be heard again", kConference, kChanged, false, true},
+    {"raise-hand", "raise-hand", "raise a member's hand", kMember, kChanged, false, true},
+    {"lower-hand", "lower-hand", "lower a member's hand", kMember, kChanged, false, true},
+    {"host", "host", "make a member a host", kMember, kChanged, false, true},
+    {"unhost", "unhost", "make a host a participant", kMember, kChanged, false, true},
     {"kick", "kick", "end a member's call", kMember, kChanged, false, true},
     {"lock", "lock", "let nobody else in", kConference, kChanged, false, true},
     {"unlock", "unlock", "let callers in again", kConference, kChanged, false, true},
@@ -65,13 +80,17 @@ constexpr Command kCommands[] = {
 constexpr EventRow kEvents[] = {
     {"conference-started", "the first caller was let in", kConferenceEvent},
     {"conference-ended", "the last one left", kConferenceEvent},
-    {"joined", "a caller became a member", kMemberEvent},
+    {"waiting", "a caller has a place and waits to be let in", kMemberEvent},
+    {"joined", "a caller is in the conference", kMemberEvent},
     {"left", "a member's call ended", kLeftEvent},
     {"talking", "a member talks", kMemberEvent},
     {"silent", "a member stopped talking", kMemberEvent},
     {"digits", "a caller keyed a digit", kDigitsEvent},
     {"muted", "a member was muted", kMemberEvent},
     {"unmuted", "a member may be heard again", kMemberEvent},
+    {"hand-raised", "a member raised a hand", kMemberEvent},
+    {"hand-lowered", "a member's hand is down again", kMemberEvent},
+    {"role", "a member became host or participant", kRoleEvent},
     {"held", "a caller holds the call and left the mix", kMemberEvent},
     {"resumed", "a caller is back in the mix", kMemberEvent},
     {"locked", "nobody else is let in", kConferenceEvent},

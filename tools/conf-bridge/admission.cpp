@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "conf-bridge/core.hpp"
+#include "conf-bridge/privacy.hpp"
 
 namespace confab::bridge {
 namespace {
@@ -57,6 +58,7 @@ void identify(Leg& leg, const sip::Message& request) {
     const auto first = sip::next_value(asserted);
     auto who = first ? sip::parse_name_addr(*first) : std::nullopt;
     const auto from = sip::parse_name_addr(request.from);
+    leg.withheld = is_withheld(request);
     if (!who) who = from;
     if (!who) return;
     leg.identity = sip::address_key(who->uri).value_or(std::string(who->uri.text)).substr(0, 2 * kLongestName);

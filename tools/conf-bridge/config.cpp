@@ -50,6 +50,9 @@ config::Table make_keys() {
         key("digit-timeout", &Config::digit_timeout, "10s", "Longest pause before a passcode's next digit; then it counts as one try.")
             .between(500, 120'000)
             .is_live(),
+        key("mask-numbers", &Config::mask_numbers, "no",
+            "Show members who call from a phone number as anonymous-N; who withholds his identity is shown so in any case.")
+            .is_live(),
         key("media-timeout", &Config::media_timeout, "10s",
             "A leg that sends no RTP for so long is ended, unless it is held.").between(500, 3'600'000),
         key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
@@ -126,6 +129,7 @@ void take_live(Config& running, const Config& fresh) {
     running.passcode_length = fresh.passcode_length;
     running.digit_timeout = fresh.digit_timeout;
     running.members = fresh.members;
+    running.mask_numbers = fresh.mask_numbers;
 }
 
 }  // namespace confab::bridge

@@ -27,6 +27,7 @@ struct Config : config::Signalling {
     WrongPasscode wrong_passcode = WrongPasscode::reject;
     std::uint32_t wrong_passcode_code = 403, full_code = 486, locked_code = 403;
     std::uint32_t passcode_tries = 3, passcode_length = 32;
+    bool mask_numbers = false;
     base::milliseconds digit_timeout{10'000}, media_timeout{10'000};
     std::uint32_t loudest = 3, talk_level = 180;
     std::string prompts;

@@ -1,4 +1,4 @@
-// What operators ask on the control socket: rosters, and moderation. Every change is idempotent and says whether it was one.
+// What operators ask on the control socket: rosters, and the verbs of moderation.cpp by name.
 #include "conf-bridge/core.hpp"
 
 namespace confab::bridge {
@@ -8,6 +8,8 @@ local::Failure no_conference(std::string_view number) {
     return {"no-such-conference", "conference " + std::string(number) + " is not running here"};
 }
 
+local::Failure no_command() { return {"unknown-command", "not a command of conf-bridge"}; }
+
 Reply changed(bool whether) { return {local::Value::object({{"changed", whether}}), {}}; }
 
 }  // namespace
@@ -16,16 +18,35 @@ Core::Outcome Core::command(base::Now now, const local::Request& request, Effect
     const Turn turn{now, effects};
     const auto name = request.command->name;
     const auto number = request.arguments.text("conference");
-    const auto member = request.arguments.integer("member");
     if (name == "list") return list();
     if (name == "members") return members(number);
-    if (name == "mute") return set_muted(turn, number, member, true);
-    if (name == "unmute") return set_muted(turn, number, member, false);
-    if (name == "kick") return kick(turn, number, member);
-    if (name == "lock") return set_locked(turn, number, true);
-    if (name == "unlock") return set_locked(turn, number, false);
-    if (name == "end") return end(turn, number);
-    return std::unexpected(local::Failure{"unknown-command", "not a command of conf-bridge"});
+    if (request.arguments.find("member")) return command_member(turn, name, number, request.arguments.integer("member"));
+    return command_conference(turn, name, number);
+}
+
+// Kicking one who has left changes nothing; anything else cannot be done to him.
+Core::Outcome Core::command_member(Turn turn, std::string_view name, std::string_view number, std::int64_t member) {
+    const auto found = find_member(number, member);
+    if (!found) return std::unexpected(found.error());
+    if (!*found && name == "kick") return changed(false);
+    if (!*found) return std::unexpected(local::Failure{"no-such-member", "the member has left"});
+    Leg& leg = **found;
+    if (name == "mute" || name == "unmute") return changed(set_muted(turn, leg, name == "mute"));
+    if (name == "raise-hand" || name == "lower-hand") return changed(set_hand(turn, leg, name == "raise-hand"));
+    if (name == "host" || name == "unhost") return changed(set_host(turn, leg, name == "host"));
+    if (name == "kick") return changed(kick(turn, leg));
+    return std::unexpected(no_command());
+}
+
+// Ending what is over changes nothing.
+Core::Outcome Core::command_conference(Turn turn, std::string_view name, std::string_view number) {
+    auto* conference = find_conference(number);
+    if (!conference && name == "end") return changed(false);
+    if (!conference) return std::unexpected(no_conference(number));
+    if (name == "mute-all" || name == "unmute-all") return changed(set_all_muted(turn, *conference, name == "mute-all"));
+    if (name == "lock" || name == "unlock") return changed(set_locked(turn, *conference, name == "lock"));
+    if (name == "end") return changed(end(turn, *conference));
+    return std::unexpected(no_command());
 }
 
 Core::Outcome Core::list() const {
@@ -42,10 +63,12 @@ Core::Outcome Core::list() const {
 
 local::Value Core::row_of(const Leg& leg) const {
     return local::Value::object({{"member", leg.member},
-                                 {"identity", leg.identity},
-                                 {"name", leg.name},
+                                 {"identity", shown(leg)},
+                                 {"name", shown_name(leg)},
+                                 {"role", leg.role()},
                                  {"state", leg.state()},
                                  {"muted", leg.muted},
+                                 {"hand", leg.hand},
                                  {"talking", leg.talking},
                                  {"since", leg.member != 0 ? time_text(leg.joined_at) : std::string()}});
 }
@@ -60,44 +83,6 @@ Core::Outcome Core::members(std::string_view number) const {
         if (leg->is_confirmed() && leg->in_lobby() && leg->number == number) reply.rows.push_back(row_of(*leg));
     if (reply.rows.empty() && conference == conferences_.end()) return std::unexpected(no_conference(number));
     return reply;
-}
-
-Core::Outcome Core::set_muted(Turn turn, std::string_view number, std::int64_t member, bool muted) {
-    const auto found = find_member(number, member);
-    if (!found) return std::unexpected(found.error());
-    Leg* leg = *found;
-    if (!leg) return std::unexpected(local::Failure{"no-such-member", "the member has left"});
-    if (leg->muted == muted) return changed(false);
-    if (muted) set_talking(turn, *leg, false);
-    leg->muted = muted;
-    tell(turn, *leg, MuteLeg{leg->id, muted});
-    publish(turn, muted ? "muted" : "unmuted", *leg);
-    return changed(true);
-}
-
-Core::Outcome Core::kick(Turn turn, std::string_view number, std::int64_t member) {
-    const auto found = find_member(number, member);
-    if (!found) return std::unexpected(found.error());
-    if (*found) hang_up(turn, **found, kKicked);
-    return changed(*found != nullptr);
-}
-
-Core::Outcome Core::set_locked(Turn turn, std::string_view number, bool locked) {
-    auto* conference = find_conference(number);
-    if (!conference) return std::unexpected(no_conference(number));
-    if (conference->locked == locked) return changed(false);
-    conference->locked = locked;
-    publish(turn, locked ? "locked" : "unlocked", *conference);
-    return changed(true);
-}
-
-Core::Outcome Core::end(Turn turn, std::string_view number) {
-    const auto* conference = find_conference(number);
-    if (!conference) return changed(false);
-    const auto seats = conference->seats;  // the conference goes with its last
-    for (const auto id : seats)
-        if (Leg* leg = find(id)) hang_up(turn, *leg, kConferenceEnded);
-    return changed(true);
 }
 
 Conference* Core::find_conference(std::string_view number) {

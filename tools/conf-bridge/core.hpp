@@ -164,6 +164,7 @@ private:
     void enter(Turn turn, Leg& leg);
     void attach(Turn turn, Leg& leg);
     void join(Turn turn, Leg& leg);
+    void arrive(Turn turn, Leg& leg);
     void leave(Turn turn, Leg& leg, Farewell farewell);
     void on_digit(Turn turn, Leg& leg, char digit);
     void on_digit_timeout(Turn turn, Leg& leg);
@@ -180,13 +181,26 @@ private:
     void publish(Turn turn, std::string_view event, const Conference& conference) const;
     void drop_if_empty(Turn turn, Conference& conference);
 
+    // moderation.cpp: what may be done to members and conferences, by whichever way it is asked. Each says whether anything changed;
+    // kick and end may end the leg or the conference, which must not be used after them.
+    bool set_muted(Turn turn, Leg& leg, bool muted);
+    bool set_hand(Turn turn, Leg& leg, bool raised);
+    bool set_host(Turn turn, Leg& leg, bool host);
+    bool admit(Turn turn, Leg& leg);
+    bool kick(Turn turn, Leg& leg);
+    bool set_all_muted(Turn turn, Conference& conference, bool muted);
+    bool admit_all(Turn turn, Conference& conference);
+    bool set_locked(Turn turn, Conference& conference, bool locked);
+    bool end(Turn turn, Conference& conference);
+    bool is_masked(const Leg& leg) const;
+    std::string shown(const Leg& leg) const;       // the identity that anyone outside may see: itself, or anonymous-N
+    std::string shown_name(const Leg& leg) const;  // the name that goes with it
+
     // control.cpp: the socket's commands
     Outcome list() const;
     Outcome members(std::string_view number) const;
-    Outcome set_muted(Turn turn, std::string_view number, std::int64_t member, bool muted);
-    Outcome kick(Turn turn, std::string_view number, std::int64_t member);
-    Outcome set_locked(Turn turn, std::string_view number, bool locked);
-    Outcome end(Turn turn, std::string_view number);
+    Outcome command_member(Turn turn, std::string_view name, std::string_view number, std::int64_t member);
+    Outcome command_conference(Turn turn, std::string_view name, std::string_view number);
     local::Value row_of(const Leg& leg) const;
     Conference* find_conference(std::string_view number);
     std::expected<Leg*, local::Failure> find_member(std::string_view number, std::int64_t member);

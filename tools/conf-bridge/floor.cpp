@@ -14,7 +14,7 @@ void Core::enter(Turn turn, Leg& leg) {
 
 void Core::attach(Turn turn, Leg& leg) {
     const auto* conference = find_conference(leg.conference);
-    AttachLeg what{leg.id, conference ? conference->room : kLobby, leg.agreed->remote, format_of(*leg.agreed), leg.muted};
+    AttachLeg what{leg.id, conference ? conference->room : kLobby, leg.agreed->remote, format_of(*leg.agreed), leg.muted, leg.waiting};
     tell(turn, leg, std::move(what));
     leg.attached = true;
 }
@@ -25,9 +25,15 @@ void Core::join(Turn turn, Leg& leg) {
     leg.member = ++conference.last_member;
     leg.joined_at = turn.now.wall;
     conference.members.emplace(leg.member, leg.id);
+    if (leg.waiting) return publish(turn, "waiting", leg);
+    arrive(turn, leg);
+}
+
+// Into the mix: at once, or when one who waits is let in.
+void Core::arrive(Turn turn, Leg& leg) {
     counters_.add(Metric::joined);
     publish(turn, "joined", leg);
-    note(turn, base::Severity::info, leg, "leg joined conference=" + conference.number + " member=" + std::to_string(leg.member));
+    note(turn, base::Severity::info, leg, "leg joined conference=" + leg.conference + " member=" + std::to_string(leg.member));
     set_held(turn, leg);
     if (leg.digit_count > 0) play(turn, leg, PromptName::joined);
 }
@@ -126,14 +132,14 @@ void Core::set_held(Turn turn, Leg& leg) {
 }
 
 void Core::set_talking(Turn turn, Leg& leg, bool talking) {
-    if (leg.talking == talking || (talking && (leg.member == 0 || leg.muted || leg.held))) return;
+    if (leg.talking == talking || (talking && (leg.member == 0 || leg.waiting || leg.muted || leg.held))) return;
     leg.talking = talking;
     publish(turn, talking ? "talking" : "silent", leg);
 }
 
 void Core::publish(Turn turn, std::string_view event, const Leg& leg, std::initializer_list<local::Value::Member> more) const {
     auto fields = local::Value::object(
-        {{"conference", leg.conference}, {"member", leg.member}, {"identity", leg.identity}, {"name", leg.name}});
+        {{"conference", leg.conference}, {"member", leg.member}, {"identity", shown(leg)}, {"name", shown_name(leg)}});
     for (const auto& [name, value] : more) fields.set(name, value);
     turn.effects.publish.push_back({event, std::move(fields)});
 }

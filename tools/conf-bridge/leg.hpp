@@ -38,13 +38,22 @@ struct UnacknowledgedAnswer {
     bool is_offer = false;  // the answer comes in the ACK
 };
 
-struct Leg {
+// What belongs to the member rather than to the call: a leg that takes another's place takes all of it.
+struct Standing {
+    std::uint32_t member = 0;  // 0 until the leg has a place; a conference never gives a number twice
+    base::WallTime joined_at;
+    bool host = false;
+    bool waiting = false;  // has a place and waits to be let in: neither hears nor is heard
+    bool muted = false, deaf = false, hand = false;
+    int gain = 0, volume = 0;  // dB: how it is heard, how it hears
+};
+
+struct Leg : Standing {
     // resolving: the directory is asked. opening: the media thread is asked. answered: 200 sent. confirmed: ACK received.
     enum class Stage : std::uint8_t { resolving, opening, answered, confirmed };
 
     media::LegId id;
     Stage stage = Stage::resolving;
-    base::WallTime joined_at;
 
     // Signalling.
     std::string request;  // the INVITE, until it is answered
@@ -58,7 +67,8 @@ struct Leg {
 
     // Who.
     std::string number;  // as dialled
-    std::string identity, name;
+    std::string identity, name;  // for the core alone: others see what Core::shown makes of them
+    bool withheld = false;       // by the caller (RFC 3323)
 
     // Media.
     unsigned thread = 0;
@@ -71,9 +81,8 @@ struct Leg {
     std::optional<sdp::Agreed> agreed;
 
     // Place.
-    std::string conference;      // empty in the lobby
-    std::uint32_t member = 0;    // 0 until joined
-    bool muted = false, talking = false, held = false;
+    std::string conference;  // empty in the lobby
+    bool talking = false, held = false;
 
     // Lobby.
     std::string digits;
@@ -83,7 +92,8 @@ struct Leg {
 
     bool in_lobby() const { return conference.empty(); }
     bool is_confirmed() const { return stage == Stage::confirmed; }
-    std::string_view state() const { return held ? "held" : in_lobby() ? "lobby" : "joined"; }
+    std::string_view state() const { return in_lobby() ? "lobby" : waiting ? "waiting" : held ? "held" : "joined"; }
+    std::string_view role() const { return host ? "host" : "participant"; }
 };
 
 // What the media thread must know of an agreement.

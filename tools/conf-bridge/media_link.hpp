@@ -28,6 +28,7 @@ struct AttachLeg {
     base::SocketAddress remote;
     media::LegFormat format;
     bool muted = false;
+    bool waits = false;  // in the room's own lobby
 };
 struct FormatLeg {
     media::LegId leg;
@@ -38,6 +39,9 @@ struct MuteLeg {
     media::LegId leg;
     bool muted = false;
 };
+struct AdmitLeg {  // out of the room's lobby
+    media::LegId leg;
+};
 struct PlayPrompt {
     media::LegId leg;
     std::optional<PromptName> prompt;  // empty: be silent
@@ -47,7 +51,7 @@ struct CloseLeg {
 };
 struct MediaCommand {
     unsigned thread = 0;
-    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, PlayPrompt, CloseLeg> what;
+    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, CloseLeg> what;
 };
 
 struct MediaEvent {

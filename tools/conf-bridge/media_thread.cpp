@@ -60,6 +60,7 @@ struct MediaThread::Impl {
     void operator()(const AttachLeg& what);
     void operator()(const FormatLeg& what);
     void operator()(const MuteLeg& what);
+    void operator()(const AdmitLeg& what);
     void operator()(const PlayPrompt& what);
     void operator()(const CloseLeg& what);
 
@@ -152,7 +153,7 @@ void MediaThread::Impl::operator()(const AttachLeg& what) {
     leg->room = what.room;
     leg->latch.expect(what.remote);
     placed.room.set_muted(what.leg, what.muted);
-    placed.room.set_lobby(what.leg, what.room == kLobby);
+    placed.room.set_lobby(what.leg, what.room == kLobby || what.waits);
 }
 
 void MediaThread::Impl::operator()(const FormatLeg& what) {
@@ -164,6 +165,10 @@ void MediaThread::Impl::operator()(const FormatLeg& what) {
 
 void MediaThread::Impl::operator()(const MuteLeg& what) {
     if (auto* leg = find(what.leg); leg && leg->place) leg->place->room.set_muted(what.leg, what.muted);
+}
+
+void MediaThread::Impl::operator()(const AdmitLeg& what) {
+    if (auto* leg = find(what.leg); leg && leg->place) leg->place->room.set_lobby(what.leg, false);
 }
 
 void MediaThread::Impl::operator()(const PlayPrompt& what) {

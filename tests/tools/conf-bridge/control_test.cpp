@@ -85,3 +85,72 @@ TEST_CASE("member numbers are never given twice in a conference", "[bridge]") {
     rig.join("c");
     CHECK(rig.about("members", "1234")->rows.back().integer("member") == 3);
 }
+
+TEST_CASE("each verb about a member is idempotent and has its event", "[bridge]") {
+    struct Row {
+        const char *verb, *event, *back, *back_event;
+    };
+    const auto row = GENERATE(Row{"mute", "muted", "unmute", "unmuted"}, Row{"raise-hand", "hand-raised", "lower-hand", "hand-lowered"},
+                              Row{"host", "role", "unhost", "role"});
+    INFO(row.verb);
+    Rig rig;
+    rig.join("a");
+    rig.clear();
+    CHECK(was_change(rig.about(row.verb, "1234", 1)));
+    CHECK_FALSE(was_change(rig.about(row.verb, "1234", 1)));
+    CHECK(rig.events.size() == 1);
+    CHECK(rig.has_event(row.event));
+    rig.events.clear();
+    CHECK(was_change(rig.about(row.back, "1234", 1)));
+    CHECK_FALSE(was_change(rig.about(row.back, "1234", 1)));
+    CHECK(rig.events.size() == 1);
+    CHECK(rig.has_event(row.back_event));
+}
+
+TEST_CASE("mute-all leaves hosts alone, unmute-all nobody", "[bridge]") {
+    Rig rig;
+    for (const auto* call : {"a", "b", "c"}) rig.join(call);
+    REQUIRE(rig.about("host", "1234", 2));
+    CHECK(was_change(rig.about("mute-all", "1234")));
+    CHECK_FALSE(was_change(rig.about("mute-all", "1234")));
+    const auto muted = [&](std::size_t row) { return rig.about("members", "1234")->rows[row].flag("muted"); };
+    CHECK(muted(0));
+    CHECK_FALSE(muted(1));
+    CHECK(muted(2));
+    REQUIRE(rig.about("mute", "1234", 2));
+    CHECK(was_change(rig.about("unmute-all", "1234")));
+    CHECK_FALSE(was_change(rig.about("unmute-all", "1234")));
+    for (const std::size_t row : {0, 1, 2}) CHECK_FALSE(muted(row));
+}
+
+TEST_CASE("who withholds his identity is anonymous-N in listings and events", "[bridge]") {
+    Rig rig;
+    rig.join("a");
+    const auto* wish = GENERATE("Privacy: id\r\n", "Privacy: header;critical\r\n", "Privacy: none; User\r\n");
+    rig.join("b", "1234", std::string("X-Passcode: 99\r\nP-Asserted-Identity: <sip:bob@example.org>\r\n") + wish);
+    for (const auto& event : rig.events) CHECK(local::to_json(event.fields).find("bob") == std::string::npos);
+    CHECK(rig.events.back().fields.text("identity") == "anonymous-2");
+    CHECK(rig.events.back().fields.text("name").empty());
+    const auto rows = rig.about("members", "1234")->rows;
+    CHECK(rows[0].text("identity") == "sip:alice@example.org");
+    CHECK(rows[1].text("identity") == "anonymous-2");
+    REQUIRE(rig.about("kick", "1234", 2));
+    rig.join("c", "1234", "X-Passcode: 99\r\nPrivacy: id\r\n");
+    CHECK(rig.events.back().fields.text("identity") == "anonymous-3");
+}
+
+TEST_CASE("mask-numbers hides phone numbers, not extensions and names", "[bridge]") {
+    auto config = default_config();
+    config.mask_numbers = GENERATE(true, false);
+    Rig rig(config);
+    const std::string passcode = "X-Passcode: 99\r\n";
+    rig.join("a", "1234", passcode + "P-Asserted-Identity: \"+33 1 23 45 67 89\" <sip:+33123456789@example.org>\r\n");
+    rig.join("b", "1234", passcode + "P-Asserted-Identity: \"Bob\" <sip:1001@example.org>\r\n");
+    rig.join("c", "1234", passcode + "P-Asserted-Identity: \"Carol\" <sip:0123456789@example.org>\r\n");
+    const auto rows = rig.about("members", "1234")->rows;
+    CHECK(rows[0].text("identity") == (config.mask_numbers ? "anonymous-1" : "sip:+33123456789@example.org"));
+    CHECK(rows[0].text("name") == (config.mask_numbers ? "" : "+33 1 23 45 67 89"));
+    CHECK(rows[1].text("identity") == "sip:1001@example.org");
+    CHECK(rows[2].text("identity") == (config.mask_numbers ? "anonymous-3" : "sip:0123456789@example.org"));
+    CHECK(rows[2].text("name") == "Carol");
+}
