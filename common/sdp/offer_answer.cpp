@@ -9,7 +9,8 @@ namespace {
 
 constexpr std::string_view kEventName = "telephone-event";
 constexpr std::string_view kEvents = "0-16";
-constexpr std::uint16_t kDefaultPtime = 20;
+constexpr std::uint16_t kPtimes[] = {60, 40, 30, 20, 10};
+constexpr std::uint8_t kLastPayloadType = 127;
 
 bool may_send(Direction direction) { return direction == Direction::sendrecv || direction == Direction::sendonly; }
 bool may_receive(Direction direction) { return direction == Direction::sendrecv || direction == Direction::recvonly; }
@@ -26,14 +27,33 @@ Direction wanted(const MediaLine& line, const base::SocketAddress& remote) {
     return direction_from(may_send(line.direction), may_receive(line.direction) && !remote.ip.is_unspecified());
 }
 
-const Codec* first_common(const MediaLine& line, const std::vector<Capability>& ours) {
-    const auto known = [&ours](const Codec& codec) {
-        return codec.channels == 1 && std::ranges::any_of(ours, [&codec](const Capability& own) {
-                   return base::iequals(own.name, codec.name) && own.clock_rate == codec.clock_rate;
-               });
-    };
-    const auto found = std::ranges::find_if(line.codecs, known);
-    return found == line.codecs.end() ? nullptr : &*found;
+struct Common {
+    const Codec* theirs = nullptr;
+    const Capability* ours = nullptr;
+};
+
+bool same_codec(const Codec& theirs, const Capability& ours) {
+    return base::iequals(ours.name, theirs.name) && ours.clock_rate == theirs.clock_rate && ours.channels == theirs.channels;
+}
+
+Common first_common(const MediaLine& line, const LocalMedia& local) {
+    if (local.own_order) {
+        for (const auto& ours : local.codecs)
+            for (const auto& theirs : line.codecs)
+                if (same_codec(theirs, ours)) return {&theirs, &ours};
+        return {};
+    }
+    for (const auto& theirs : line.codecs)
+        for (const auto& ours : local.codecs)
+            if (same_codec(theirs, ours)) return {&theirs, &ours};
+    return {};
+}
+
+// The longest packet that is no longer than the peer's wish and anybody's bound.
+std::uint16_t agreed_ptime(const MediaLine& line, const Capability& codec, const LocalMedia& local) {
+    const auto wish = std::min({line.ptime.value_or(local.ptime), line.max_ptime.value_or(kPtimes[0]), codec.longest_ptime});
+    const auto fits = std::ranges::find_if(kPtimes, [wish](std::uint16_t ptime) { return ptime <= wish; });
+    return fits == std::end(kPtimes) ? kPtimes[std::size(kPtimes) - 1] : *fits;
 }
 
 // Events run on the audio's clock (RFC 4733 §2.1): one at another rate belongs to a codec that was not chosen.
@@ -58,14 +78,15 @@ std::optional<std::pair<Crypto, Crypto>> choose_crypto(const MediaLine& line, co
     return std::nullopt;
 }
 
-Agreed agreed_on(std::size_t index, const MediaLine& line, const base::SocketAddress& remote, const Codec& codec, const LocalMedia& local) {
+Agreed agreed_on(std::size_t index, const MediaLine& line, const base::SocketAddress& remote, const Common& common, const LocalMedia& local) {
     const Direction theirs = wanted(line, remote);
     Agreed agreed;
     agreed.line = index;
     agreed.remote = remote;
-    agreed.codec = codec;
-    if (const Codec* events = local.telephone_event ? events_of(line, codec) : nullptr) agreed.telephone_event = events->payload_type;
-    agreed.ptime = line.ptime.value_or(kDefaultPtime);
+    agreed.codec = *common.theirs;
+    if (const Codec* events = local.telephone_event ? events_of(line, *common.theirs) : nullptr)
+        agreed.telephone_event = events->payload_type;
+    agreed.ptime = agreed_ptime(line, *common.ours, local);
     agreed.direction = both(reversed(theirs), local.direction);
     agreed.held = !may_receive(theirs);
     return agreed;
@@ -76,9 +97,9 @@ std::expected<Agreed, Refusal> try_line(const Session& offer, std::size_t index,
     const auto remote = offer.address_of(line);
     if (!base::iequals(line.kind, "audio") || line.port == 0 || !line.is_rtp() || !remote) return std::unexpected(Refusal::no_audio);
     if (require_srtp && !line.is_secure()) return std::unexpected(Refusal::not_secure);
-    const Codec* codec = first_common(line, local.codecs);
-    if (!codec) return std::unexpected(Refusal::no_codec);
-    Agreed agreed = agreed_on(index, line, *remote, *codec, local);
+    const Common common = first_common(line, local);
+    if (!common.ours) return std::unexpected(Refusal::no_codec);
+    Agreed agreed = agreed_on(index, line, *remote, common, local);
     if (line.is_secure()) {
         auto pair = choose_crypto(line, local.cryptos);
         if (!pair) return std::unexpected(Refusal::no_suite);
@@ -88,10 +109,32 @@ std::expected<Agreed, Refusal> try_line(const Session& offer, std::size_t index,
     return agreed;
 }
 
-void add_codec(MediaLine& line, std::uint8_t payload_type, std::string_view name, std::uint32_t clock_rate,
-               std::string_view parameters = {}) {
-    line.formats.push_back(std::to_string(payload_type));
-    line.codecs.push_back({payload_type, std::string(name), clock_rate, 1, std::string(parameters)});
+void add_codec(MediaLine& line, Codec codec) {
+    line.formats.push_back(std::to_string(codec.payload_type));
+    line.codecs.push_back(std::move(codec));
+}
+
+void add_events(MediaLine& line, std::uint8_t payload_type, std::uint32_t clock_rate) {
+    add_codec(line, {payload_type, std::string(kEventName), clock_rate, 1, std::string(kEvents)});
+}
+
+// One payload type for each clock that our codecs run on.
+void offer_events(MediaLine& line, const LocalMedia& local) {
+    const auto is_free = [&line](std::uint8_t type) { return std::ranges::find(line.codecs, type, &Codec::payload_type) == line.codecs.end(); };
+    std::vector<std::uint32_t> clocks;
+    for (const auto& codec : local.codecs)
+        if (std::ranges::find(clocks, codec.clock_rate) == clocks.end()) clocks.push_back(codec.clock_rate);
+    std::ranges::sort(clocks);  // 8 kHz, which everybody has, gets the number that everybody knows
+    std::uint8_t type = *local.telephone_event;
+    for (const auto clock : clocks) {
+        while (type < kLastPayloadType && !is_free(type)) ++type;
+        if (is_free(type)) add_events(line, type, clock);
+    }
+}
+
+void add_ptime(MediaLine& line, std::uint16_t ptime, const LocalMedia& local) {
+    line.ptime = ptime;
+    if (local.max_ptime != 0) line.max_ptime = local.max_ptime;
 }
 
 MediaLine refused(const MediaLine& line) {
@@ -107,10 +150,14 @@ MediaLine accepted(const MediaLine& offered, const Agreed& agreed, const LocalMe
     out.kind = offered.kind;
     out.port = local.rtp.port;
     out.protocol = offered.protocol;
-    add_codec(out, agreed.codec.payload_type, agreed.codec.name, agreed.codec.clock_rate);
-    if (agreed.telephone_event) add_codec(out, *agreed.telephone_event, kEventName, agreed.codec.clock_rate, kEvents);
+    Codec codec = agreed.codec;
+    const auto ours = std::ranges::find_if(local.codecs, [&codec](const Capability& own) { return same_codec(codec, own); });
+    codec.format_parameters = ours->format_parameters;
+    add_codec(out, std::move(codec));
+    if (agreed.telephone_event) add_events(out, *agreed.telephone_event, agreed.codec.clock_rate);
     if (agreed.local_crypto) out.cryptos.push_back(*agreed.local_crypto);
-    out.ptime = local.ptime;
+    add_ptime(out, agreed.ptime, local);
+    if (out.max_ptime) out.max_ptime = std::min(*out.max_ptime, ours->longest_ptime);
     out.direction = agreed.direction;
     out.direction_given = true;
     return out;
@@ -130,10 +177,11 @@ MediaLine offered_audio(const LocalMedia& local) {
     line.kind = "audio";
     line.port = local.rtp.port;
     line.protocol = local.cryptos.empty() ? "RTP/AVP" : "RTP/SAVP";
-    for (const auto& codec : local.codecs) add_codec(line, codec.payload_type, codec.name, codec.clock_rate);
-    if (local.telephone_event) add_codec(line, *local.telephone_event, kEventName, 8000, kEvents);
+    for (const auto& codec : local.codecs)
+        add_codec(line, {codec.payload_type, codec.name, codec.clock_rate, codec.channels, codec.format_parameters});
+    if (local.telephone_event) offer_events(line, local);
     line.cryptos = local.cryptos;
-    line.ptime = local.ptime;
+    add_ptime(line, local.ptime, local);
     line.direction = local.direction;
     line.direction_given = true;
     return line;

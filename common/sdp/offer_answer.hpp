@@ -1,8 +1,9 @@
 // The offer/answer model for one audio line (RFC 3264): what we take from an offer, what we offer, what an answer left us. Pure.
 //
 // Every m-line of an offer is answered in its place; kinds that we do not have (video, slides, fax), second audio lines and lines without a
-// common codec get port 0. The offer's order of codecs decides (RFC 3264 §6.1) and one is answered, so that the peer sends just that. Held
-// is a peer that offers sendonly or inactive, or the old way, c=0.0.0.0. What belongs to ICE, DTLS, bundling or feedback is never echoed.
+// common codec get port 0. The offer's order of codecs decides (RFC 3264 §6.1), or ours where the caller of `answer` wants that, and one is
+// answered, so that the peer sends just that. Packets are as long as the peer asks (ptime), within its maxptime and our bounds: 10, 20, 30,
+// 40 or 60 ms. Telephone events are agreed for the chosen codec's clock (RFC 4733 §2.1). Held is a peer that offers sendonly or inactive, or the old way, c=0.0.0.0. What belongs to ICE, DTLS, bundling or feedback is never echoed.
 #pragma once
 
 #include <expected>
@@ -19,15 +20,20 @@ struct Capability {
     std::string name;  // "PCMU"
     std::uint8_t payload_type = 0;
     std::uint32_t clock_rate = 8000;
+    std::uint8_t channels = 1;
+    std::string format_parameters{};    // fmtp: what we want to be sent
+    std::uint16_t longest_ptime = 60;   // ms that one packet of ours can hold
 };
 
 struct LocalMedia {
     base::SocketAddress rtp;                      // our address: c= and port
     std::vector<Capability> codecs;               // in order of preference
-    std::optional<std::uint8_t> telephone_event;  // our payload type for RFC 4733 in offers
+    bool own_order = false;                       // answers: our order of codecs decides
+    std::optional<std::uint8_t> telephone_event;  // our payload type for RFC 4733 in offers at 8 kHz; other clock rates take the next free ones
     std::vector<Crypto> cryptos;                  // for RTP/SAVP: ours. Empty: plain RTP/AVP only
     Direction direction = Direction::sendrecv;
-    std::uint16_t ptime = 20;
+    std::uint16_t ptime = 20;      // ms of a packet, where the peer has no wish
+    std::uint16_t max_ptime = 0;   // a=maxptime; 0: not said
     std::uint64_t session_id = 0, session_version = 0;
 };
 
@@ -35,9 +41,9 @@ struct LocalMedia {
 struct Agreed {
     std::size_t line = 0;  // index of the audio m-line
     base::SocketAddress remote;
-    Codec codec;                                  // payload type as the *peer* wants to receive it
+    Codec codec;                                  // payload type and fmtp as the *peer* wants to receive it
     std::optional<std::uint8_t> telephone_event;  // likewise
-    std::uint16_t ptime = 20;                     // what the peer asked for
+    std::uint16_t ptime = 20;                     // ms of a packet, ours and what we ask for
     Direction direction = Direction::sendrecv;    // ours
     bool held = false;                            // the peer does not want to be in the mix
     std::optional<Crypto> remote_crypto, local_crypto;

@@ -167,6 +167,8 @@ bool read_rtp_attribute(MediaLine& line, std::string_view name, std::string_view
         if (auto crypto = Crypto::parse(value)) line.cryptos.push_back(std::move(*crypto));
     } else if (name == "ptime") {
         if (const auto ptime = base::parse_number<std::uint16_t>(base::trim(value)); ptime && *ptime > 0) line.ptime = ptime;
+    } else if (name == "maxptime") {
+        if (const auto longest = base::parse_number<std::uint16_t>(base::trim(value)); longest && *longest > 0) line.max_ptime = longest;
     } else if (name == "rtcp") {
         if (const auto port = base::parse_number<std::uint16_t>(value.substr(0, value.find(' '))); port && *port > 0) line.rtcp_port = port;
     } else {

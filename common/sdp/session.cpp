@@ -50,6 +50,7 @@ void append_media(std::string& out, const MediaLine& media, Direction inherited)
     for (const auto& codec : media.codecs) append_codec(out, codec);
     for (const auto& crypto : media.cryptos) attribute(out, "crypto", crypto.text());
     if (media.ptime) attribute(out, "ptime", std::to_string(*media.ptime));
+    if (media.max_ptime) attribute(out, "maxptime", std::to_string(*media.max_ptime));
     if (media.rtcp_port) attribute(out, "rtcp", std::to_string(*media.rtcp_port));
     if (media.direction_given || media.direction != inherited) line(out, 'a', direction_name(media.direction));
     for (const auto& other : media.attributes) line(out, 'a', other);

@@ -48,7 +48,7 @@ struct MediaLine {
     Direction direction = Direction::sendrecv;
     bool direction_given = false;
     std::vector<Crypto> cryptos;
-    std::optional<std::uint16_t> ptime;
+    std::optional<std::uint16_t> ptime, max_ptime;  // ms
     std::optional<std::uint16_t> rtcp_port;  // a=rtcp
     std::vector<std::string> bandwidths;     // b=, as text
     std::vector<std::string> attributes;     // the rest, "name" or "name:value"

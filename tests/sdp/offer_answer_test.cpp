@@ -177,7 +177,105 @@ TEST_CASE("codecs: the offer's order and payload types count", "[offer_answer]")
     CHECK_FALSE(done->agreed.telephone_event);
     CHECK(done->answer.media[0].formats.size() == 1);
     CHECK(done->agreed.ptime == 40);
-    CHECK(done->answer.media[0].ptime == 20);
+    CHECK(done->answer.media[0].ptime == 40);  // what it asks for it also gets asked
+}
+
+namespace {
+
+// What a bridge has: everything, Opus first.
+LocalMedia rich() {
+    auto local = plain();
+    local.codecs = {{"opus", 96, 48000, 2, "stereo=0;useinbandfec=1"}, {"G722", 9, 8000}, {"PCMU", 0, 8000}, {"PCMA", 8, 8000},
+                    {"L16", 97, 48000, 1, "", 10}, {"L16", 98, 16000, 1, "", 40}, {"L16", 99, 8000}};
+    local.max_ptime = 60;
+    return local;
+}
+
+}  // namespace
+
+TEST_CASE("codecs with clocks, channels and parameters of their own", "[offer_answer]") {
+    const std::string events = "a=rtpmap:101 telephone-event/8000\r\na=rtpmap:110 telephone-event/48000\r\n";
+    struct Row {
+        const char* what;
+        std::string offer;
+        bool own_order;
+        std::string codec;
+        int payload_type, telephone_event;
+    };
+    const Row rows[] = {
+        {"Opus has two channels in its name", "m=audio 4000 RTP/AVP 111 0 101 110\r\na=rtpmap:111 opus/48000/2\r\n" + events, false, "opus", 111, 110},
+        {"Opus with one is no Opus", "m=audio 4000 RTP/AVP 111 0 101 110\r\na=rtpmap:111 opus/48000\r\n" + events, false, "PCMU", 0, 101},
+        {"the offer's order", "m=audio 4000 RTP/AVP 0 9 111\r\na=rtpmap:111 OPUS/48000/2\r\n", false, "PCMU", 0, -1},
+        {"our order", "m=audio 4000 RTP/AVP 0 9 111\r\na=rtpmap:111 OPUS/48000/2\r\n", true, "OPUS", 111, -1},
+        {"our order without our first", "m=audio 4000 RTP/AVP 8 0 9\r\n", true, "G722", 9, -1},
+        {"G.722 has the clock of RFC 3551", "m=audio 4000 RTP/AVP 9 101\r\n" + events, false, "G722", 9, 101},
+        {"L16 by its rate", "m=audio 4000 RTP/AVP 11 100 120\r\na=rtpmap:100 L16/44100\r\na=rtpmap:120 L16/16000\r\n", false, "L16", 120, -1},
+        {"L16 in stereo", "m=audio 4000 RTP/AVP 120 8\r\na=rtpmap:120 L16/16000/2\r\n", false, "PCMA", 8, -1},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        auto local = rich();
+        local.own_order = row.own_order;
+        const auto done = answer(described(row.offer), local, false);
+        REQUIRE(done);
+        CHECK(done->agreed.codec.name == row.codec);
+        CHECK(done->agreed.codec.payload_type == row.payload_type);
+        CHECK((done->agreed.telephone_event ? *done->agreed.telephone_event : -1) == row.telephone_event);
+    }
+}
+
+TEST_CASE("parameters of both directions stay apart", "[offer_answer]") {
+    const auto done = answer(described("m=audio 4000 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 maxplaybackrate=16000\r\n"), rich(), false);
+    REQUIRE(done);
+    CHECK(done->agreed.codec.format_parameters == "maxplaybackrate=16000");
+    CHECK(lines(done->answer) ==
+          "m=audio 30000 RTP/AVP 111\r\na=rtpmap:111 opus/48000/2\r\na=fmtp:111 stereo=0;useinbandfec=1\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n");
+}
+
+TEST_CASE("packets are as long as the peer asks, within every bound", "[offer_answer]") {
+    struct Row {
+        const char* what;
+        std::string attributes;
+        std::uint16_t ours, expected;
+    };
+    const Row rows[] = {
+        {"no wish", "", 30, 30},          {"a wish", "a=ptime:10\r\n", 20, 10},  {"between two", "a=ptime:50\r\n", 20, 40},
+        {"too long", "a=ptime:200\r\n", 20, 60}, {"too short", "a=ptime:5\r\n", 20, 10},  {"their bound", "a=maxptime:15\r\n", 40, 10},
+        {"both", "a=ptime:60\r\na=maxptime:30\r\n", 20, 30}, {"nonsense", "a=ptime:x\r\na=maxptime:0\r\n", 20, 20},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        auto local = rich();
+        local.ptime = row.ours;
+        const auto done = answer(described("m=audio 4000 RTP/AVP 0\r\n" + row.attributes), local, false);
+        REQUIRE(done);
+        CHECK(done->agreed.ptime == row.expected);
+        CHECK(done->answer.media[0].ptime == row.expected);
+        CHECK(done->answer.media[0].max_ptime == 60);
+    }
+    // 48,000 samples of 16 bits a second fill a datagram in 10 ms.
+    const auto wide = answer(described("m=audio 4000 RTP/AVP 120\r\na=rtpmap:120 L16/48000\r\na=ptime:20\r\n"), rich(), false);
+    REQUIRE(wide);
+    CHECK(wide->agreed.ptime == 10);
+    CHECK(wide->answer.media[0].max_ptime == 10);
+}
+
+TEST_CASE("our offer has telephone events for every clock", "[offer_answer]") {
+    auto local = rich();
+    local.codecs[4].payload_type = 102;  // in the way of the events
+    const auto offered = offer(local);
+    CHECK(lines(offered) ==
+          "m=audio 30000 RTP/AVP 96 9 0 8 102 98 99 101 103 104\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 stereo=0;useinbandfec=1\r\n"
+          "a=rtpmap:9 G722/8000\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:102 L16/48000\r\na=rtpmap:98 L16/16000\r\n"
+          "a=rtpmap:99 L16/8000\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=rtpmap:103 telephone-event/16000\r\n"
+          "a=fmtp:103 0-16\r\na=rtpmap:104 telephone-event/48000\r\na=fmtp:104 0-16\r\na=ptime:20\r\na=maxptime:60\r\na=sendrecv\r\n");
+    const auto read = read_answer(
+        offered, local,
+        described("m=audio 4000 RTP/AVP 96 104\r\na=rtpmap:96 opus/48000/2\r\na=fmtp:96 usedtx=1\r\na=rtpmap:104 telephone-event/48000\r\na=ptime:40\r\n"));
+    REQUIRE(read);
+    CHECK(read->codec.format_parameters == "usedtx=1");
+    CHECK(read->telephone_event == 104);
+    CHECK(read->ptime == 40);
 }
 
 TEST_CASE("SRTP: the first crypto that we have, our key under its tag", "[offer_answer]") {

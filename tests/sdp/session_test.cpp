@@ -107,7 +107,7 @@ TEST_CASE("what real peers get wrong is still read", "[sdp]") {
         {"a huge session id",
          "v=0\r\no=- 99999999999999999999999 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n"},
         {"bad attributes", kHead + "m=audio 4000 RTP/AVP 0\r\na=rtpmap:\r\na=rtpmap:0\r\na=rtpmap:300 X/1\r\na=rtpmap:0 X\r\na=rtpmap:0 "
-                                   "X/0\r\na=fmtp:0\r\na=ptime:x\r\na=ptime:0\r\na=rtcp:\r\na=crypto:\r\n"},
+                                   "X/0\r\na=fmtp:0\r\na=ptime:x\r\na=ptime:0\r\na=maxptime:x\r\na=rtcp:\r\na=crypto:\r\n"},
     };
     for (const auto& row : rows) {
         CAPTURE(row.what);
