@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ctime>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "base/check.hpp"
@@ -75,6 +76,7 @@ public:
             receive_[i].msg_hdr.msg_iovlen = 1;
             send_[i].msg_hdr.msg_name = &out_[i].name;
         }
+        used_ = receive_.size();
         CHECK(!options.joined || options.headroom == 0, "joined datagrams have no headroom");
     }
 
@@ -82,7 +84,8 @@ public:
 
     // One recvmmsg. Answers how many the kernel gave; those that fit are in `datagrams`.
     std::size_t receive(int socket, bool joined, Counts& counts) {
-        for (std::size_t i = 0; i < receive_.size(); ++i) {
+        if (std::exchange(with_control_, joined) != joined) used_ = receive_.size();
+        for (std::size_t i = 0; i < used_; ++i) {
             auto& header = receive_[i].msg_hdr;
             header.msg_namelen = sizeof(sockaddr_storage);
             const bool wants_control = joined || i == 0;  // the stamp of the first is enough
@@ -90,6 +93,7 @@ public:
             header.msg_controllen = wants_control ? sizeof in_[i].control : 0;
         }
         const int got = recvmmsg(socket, receive_.data(), static_cast<unsigned>(receive_.size()), MSG_DONTWAIT, nullptr);
+        used_ = static_cast<std::size_t>(std::max(got, 1));
         datagrams_.clear();
         for (int i = 0; i < got; ++i) take(static_cast<std::size_t>(i), joined, counts);
         counts.received += datagrams_.size();
@@ -205,6 +209,8 @@ private:
     std::vector<std::uint8_t> octets_;
     std::vector<In> in_;
     std::vector<mmsghdr> receive_;
+    std::size_t used_ = 0;  // of the headers, since they were filled…
+    bool with_control_ = false;  // …for joined datagrams
     std::vector<Datagram> datagrams_;
     std::vector<Out> out_;
     std::vector<iovec> pieces_;
@@ -220,8 +226,8 @@ struct Datagrams::Impl : std::enable_shared_from_this<Datagrams::Impl> {
           joined(options.joined && join_arrivals(socket.get())),
           buffers(std::move(shared)),
           on_batch(std::move(callback)),
-          watch(std::make_unique<Watch>(loop, socket.get())) {
-        watch->on_readable([this] { readable(); });
+          watch(options.polled ? nullptr : std::make_unique<Watch>(loop, socket.get())) {
+        if (watch) watch->on_readable([this] { readable(); });
     }
 
     void readable() {
@@ -230,12 +236,12 @@ struct Datagrams::Impl : std::enable_shared_from_this<Datagrams::Impl> {
             const auto got = buffers->receive(socket.get(), joined, counts);
             delay = stamped && got > 0 ? buffers->age() : base::Duration::zero();
             // In portions also where they came joined: what the answers need should stay in the cache.
-            for (auto rest = buffers->datagrams(); !rest.empty() && watch;) {
+            for (auto rest = buffers->datagrams(); !rest.empty() && socket;) {
                 const auto portion = rest.first(std::min(rest.size(), buffers->batch()));
                 rest = rest.subspan(portion.size());
                 on_batch(loop.now(), portion);
             }
-            if (!watch || got < buffers->batch()) return;
+            if (!socket || got < buffers->batch()) return;
         }
     }
 
@@ -302,6 +308,7 @@ void Datagrams::send(const base::SocketAddress& to, std::span<const std::uint8_t
     impl_->send({to, header, payload});
 }
 void Datagrams::flush() { impl_->flush(); }
+void Datagrams::poll() { impl_->readable(); }
 const Datagrams::Counts& Datagrams::counts() const { return impl_->counts; }
 
 PortPairs::PortPairs(std::uint16_t low, std::uint16_t high, const base::Seed& seed)
@@ -314,6 +321,8 @@ std::expected<PortPair, std::string> PortPairs::bind(Loop& loop, const base::IpA
     if (!buffers) buffers = Datagrams::make_buffers(options);
     const int start = pairs > 0 ? static_cast<int>(random_.below(static_cast<std::uint64_t>(pairs))) : 0;
     std::string last = "the range is empty";
+    auto rare = options;
+    rare.polled = false;
     for (int i = 0; i < pairs; ++i) {
         const auto port = static_cast<std::uint16_t>(low_ + 2 * ((start + i) % pairs));
         auto rtp = Datagrams::bind(loop, {ip, port}, options, buffers, on_rtp);
@@ -321,7 +330,7 @@ std::expected<PortPair, std::string> PortPairs::bind(Loop& loop, const base::IpA
             last = rtp.error();
             continue;
         }
-        auto rtcp = Datagrams::bind(loop, {ip, static_cast<std::uint16_t>(port + 1)}, options, buffers, on_rtcp);
+        auto rtcp = Datagrams::bind(loop, {ip, static_cast<std::uint16_t>(port + 1)}, rare, buffers, on_rtcp);
         if (rtcp) return PortPair{std::move(*rtp), std::move(*rtcp)};
         last = rtcp.error();
     }

@@ -33,6 +33,7 @@ public:
         int dscp = 0;
         bool stamped = false;          // the kernel notes when a datagram came, for `queue_delay`
         bool joined = false;           // the kernel may hand over several at once
+        bool polled = false;           // read when the owner calls `poll`, and only then: for who needs datagrams at a beat of his own
     };
     // Many sockets of one thread share one set of buffers: pass the same `Buffers`.
     class Buffers;
@@ -57,6 +58,8 @@ public:
     // Two pieces, one datagram: a private header and a shared payload.
     void send(const base::SocketAddress& to, std::span<const std::uint8_t> header, std::span<const std::uint8_t> payload);
     void flush();
+    // Hands over what has come, for a polled socket: no wake-up for each datagram.
+    void poll();
 
     struct Counts {
         std::uint64_t received = 0, sent = 0, oversized = 0, unsent = 0;
@@ -69,7 +72,8 @@ private:
     std::shared_ptr<Impl> impl_;
 };
 
-// An even RTP port and the odd RTCP port above it, both bound on `ip` within a range; tries each pair at most once, from a random start.
+// An even RTP port and the odd RTCP port above it, both bound on `ip` within a range; tries each pair at most once, from a random start. RTCP is
+// rare and never polled.
 struct PortPair {
     Datagrams rtp, rtcp;
 };

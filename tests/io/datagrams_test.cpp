@@ -245,3 +245,20 @@ TEST_CASE("datagrams: what comes joined is cut where the sender had cut it, and 
         CHECK(there.socket.counts().received == texts.size());
     }
 }
+
+TEST_CASE("datagrams: a polled socket is read when its owner asks") {
+    io::Loop loop;
+    io::Datagrams::Options options;
+    options.polled = true;
+    Party here(loop), other(loop), there(loop, test::loopback(), options);
+    for (int round = 0; round < 3; ++round) {
+        for (auto* to : {&there, &other}) here.socket.send(to->socket.local(), octets("x"));
+        here.socket.flush();
+        REQUIRE(run_until(loop, [&] { return other.texts.size() == static_cast<std::size_t>(round + 1); }));
+        CHECK(there.texts.size() == static_cast<std::size_t>(round));
+        there.socket.poll();
+        CHECK(there.texts.size() == static_cast<std::size_t>(round + 1));
+        there.socket.poll();
+        CHECK(there.texts.size() == static_cast<std::size_t>(round + 1));
+    }
+}

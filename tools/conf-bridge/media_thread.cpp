@@ -19,14 +19,18 @@ constexpr unsigned kPhases = 4;
 constexpr base::milliseconds kBeat{5};
 constexpr std::uint64_t kReportBeats = 200;  // once a second, for counts that change without events
 
+struct PlacedLeg;
+
 struct PlacedRoom {
     explicit PlacedRoom(const media::RoomPolicy& policy, unsigned group) : room(policy), phase(group) {}
     media::Room room;
     unsigned phase;
+    std::vector<PlacedLeg*> legs;  // in the room's own order
 };
 
 struct PlacedLeg {
-    explicit PlacedLeg(io::PortPair bound) : sockets(std::move(bound)) {}
+    PlacedLeg(media::LegId leg, io::PortPair bound) : id(leg), sockets(std::move(bound)) {}
+    const media::LegId id;
     io::PortPair sockets;
     SourceLatch latch;
     PlacedRoom* place = nullptr;
@@ -51,6 +55,7 @@ struct MediaThread::Impl {
         chosen.size = 2048;
         chosen.receive_buffer = options.receive_buffer;
         chosen.dscp = options.dscp;
+        chosen.polled = true;  // at the tick that uses it: a wake-up for each packet would cost more than all the rest
         return chosen;
     }
 
@@ -108,7 +113,9 @@ std::expected<io::PortPair, std::string> MediaThread::Impl::bind(media::LegId le
     const base::SocketAddress even{options.address, port}, odd{options.address, static_cast<std::uint16_t>(port + 1)};
     auto rtp = io::Datagrams::bind(worker.loop(), even, socket_options(), buffers, on_rtp);
     if (!rtp) return std::unexpected(rtp.error());
-    auto rtcp = io::Datagrams::bind(worker.loop(), odd, socket_options(), buffers, on_rtcp);
+    auto rare = socket_options();
+    rare.polled = false;
+    auto rtcp = io::Datagrams::bind(worker.loop(), odd, rare, buffers, on_rtcp);
     if (!rtcp) return std::unexpected(rtcp.error());
     return io::PortPair{std::move(*rtp), std::move(*rtcp)};
 }
@@ -117,7 +124,7 @@ void MediaThread::Impl::operator()(const OpenLeg& what) {
     auto bound = bind(what.leg, what.port);
     if (!bound) return say({MediaEvent::Kind::open_failed, what.leg});
     const auto local = bound->rtp.local();
-    legs.emplace(what.leg.value, std::make_unique<PlacedLeg>(std::move(*bound)));
+    legs.emplace(what.leg.value, std::make_unique<PlacedLeg>(what.leg, std::move(*bound)));
     say({MediaEvent::Kind::opened, what.leg, local});
 }
 
@@ -134,6 +141,7 @@ PlacedRoom& MediaThread::Impl::room_for(RoomId id) {
 void MediaThread::Impl::detach(media::LegId id, PlacedLeg& leg) {
     if (!leg.place) return;
     leg.stream = leg.place->room.remove(id);
+    std::erase(leg.place->legs, &leg);
     if (leg.place->room.empty()) rooms.erase(leg.room);
     leg.place = nullptr;
 }
@@ -149,7 +157,9 @@ void MediaThread::Impl::operator()(const AttachLeg& what) {
     }
     if (!placed.room.add(what.leg, what.format, *leg->stream))
         return say({MediaEvent::Kind::room_full, what.leg});
+    if (!leg->place) leg->sockets.rtp.poll();  // what came before it had a place
     leg->place = &placed;
+    placed.legs.push_back(leg);
     leg->room = what.room;
     leg->latch.expect(what.remote);
     placed.room.set_muted(what.leg, what.muted);
@@ -213,12 +223,15 @@ void MediaThread::Impl::beat(std::uint64_t number) {
 }
 
 void MediaThread::Impl::tick(PlacedRoom& placed) {
+    for (auto* leg : placed.legs) leg->sockets.rtp.poll();
     placed.room.tick(output);
+    auto at = placed.legs.begin();
     for (const auto& packet : output.packets) {
-        auto* leg = find(packet.leg);
-        if (!leg || leg->latch.destination().port == 0) continue;
-        leg->sockets.rtp.send(leg->latch.destination(), packet.header, packet.payload);
-        leg->sockets.rtp.flush();
+        while ((*at)->id != packet.leg) ++at;
+        auto& leg = **at;
+        if (leg.latch.destination().port == 0) continue;
+        leg.sockets.rtp.send(leg.latch.destination(), packet.header, packet.payload);
+        leg.sockets.rtp.flush();
         ++counts.sent;
     }
     for (const auto& event : output.events) {
