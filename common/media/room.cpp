@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "media/g711.hpp"
 #include "media/playout.hpp"
 
 namespace confab::media {
@@ -15,11 +16,13 @@ constexpr int kHysteresis = 2;           // who is in the mix stays until anothe
 
 using Codes = std::array<std::uint8_t, kFrame>;
 
+G711 law_of(const LegFormat& format) { return format.codec.kind == CodecKind::pcma ? G711::pcma : G711::pcmu; }
+
 }  // namespace
 
 struct Room::Leg {
     Leg(LegId leg, const LegFormat& form, const LegStream& stream)
-        : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(form.law), digits(stream.digits) {}
+        : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(law_of(form)), digits(stream.digits) {}
 
     const LegId id;
     LegFormat format;
@@ -103,7 +106,7 @@ void Room::Impl::take_digit(Leg& leg, const RtpPacket& packet) {
 void Room::Impl::listen(Leg& leg, std::vector<RoomEvent>& events) {
     leg.digits_now = 0;
     const bool sound = leg.playout.advance(now);
-    leg.level = sound && leg.may_be_heard() && leg.event_ticks == 0 ? level(leg.format.law, leg.playout.frame()) : 0;
+    leg.level = sound && leg.may_be_heard() && leg.event_ticks == 0 ? level(law_of(leg.format), leg.playout.frame()) : 0;
     leg.loudness = std::max(leg.level, leg.loudness - leg.loudness / 8);
     judge(leg, events);
     watch_flow(leg, events);
@@ -147,7 +150,7 @@ void Room::Impl::sum_up() {
     if (talkers.empty()) return;
     sum.fill(0);
     for (auto* leg : talkers) {
-        decode(leg->format.law, leg->playout.frame(), leg->voice);
+        decode(law_of(leg->format), leg->playout.frame(), leg->voice);
         media::add(sum, leg->voice);
     }
 }
@@ -156,7 +159,7 @@ void Room::Impl::sum_up() {
 Bytes Room::Impl::mixed_for_all(G711 law) {
     const auto which = static_cast<std::size_t>(law);
     if (talkers.empty()) return quiet[which];
-    if (talkers.size() == 1 && talkers.front()->format.law == law && limiter.at_rest()) return talkers.front()->playout.frame();
+    if (talkers.size() == 1 && law_of(talkers.front()->format) == law && limiter.at_rest()) return talkers.front()->playout.frame();
     if (!narrowed) narrow(sum, nullptr, limiter, mix);
     narrowed = true;
     if (!encoded[which]) encode(law, mix, shared[which]);
@@ -165,24 +168,24 @@ Bytes Room::Impl::mixed_for_all(G711 law) {
 }
 
 Bytes Room::Impl::mixed_for(Leg& talker) {
-    if (talkers.size() == 1) return quiet[static_cast<std::size_t>(talker.format.law)];
+    if (talkers.size() == 1) return quiet[static_cast<std::size_t>(law_of(talker.format))];
     if (talkers.size() == 2 && talker.limiter.at_rest()) {
         const Leg& other = talkers.front() == &talker ? *talkers.back() : *talkers.front();
-        if (other.format.law == talker.format.law) return other.playout.frame();
+        if (law_of(other.format) == law_of(talker.format)) return other.playout.frame();
     }
     Samples others;
     narrow(sum, &talker.voice, talker.limiter, others);
-    encode(talker.format.law, others, talker.encoded);
+    encode(law_of(talker.format), others, talker.encoded);
     return talker.encoded;
 }
 
 Bytes Room::Impl::prompt_for(Leg& leg, std::vector<RoomEvent>& events) {
     Samples piece{};
-    const std::size_t left = leg.prompt->size() - leg.prompt_at;
+    const std::size_t left = leg.prompt->samples.size() - leg.prompt_at;
     const std::size_t taken = std::min(left, kFrame);
-    std::copy_n(leg.prompt->begin() + static_cast<std::ptrdiff_t>(leg.prompt_at), taken, piece.begin());
+    std::copy_n(leg.prompt->samples.begin() + static_cast<std::ptrdiff_t>(leg.prompt_at), taken, piece.begin());
     leg.prompt_at += taken;
-    encode(leg.format.law, piece, leg.encoded);
+    encode(law_of(leg.format), piece, leg.encoded);
     if (taken == left) {
         leg.prompt.reset();
         events.push_back({RoomEvent::Kind::prompt_ended, leg.id});
@@ -192,8 +195,8 @@ Bytes Room::Impl::prompt_for(Leg& leg, std::vector<RoomEvent>& events) {
 
 Bytes Room::Impl::payload_for(Leg& leg, std::vector<RoomEvent>& events) {
     if (leg.prompt) return prompt_for(leg, events);
-    if (leg.lobby) return quiet[static_cast<std::size_t>(leg.format.law)];
-    return leg.mixed ? mixed_for(leg) : mixed_for_all(leg.format.law);
+    if (leg.lobby) return quiet[static_cast<std::size_t>(law_of(leg.format))];
+    return leg.mixed ? mixed_for(leg) : mixed_for_all(law_of(leg.format));
 }
 
 void Room::Impl::send(Leg& leg, RoomOutput& out) {
@@ -237,7 +240,7 @@ std::optional<LegStream> Room::remove(LegId leg) {
 void Room::set_format(LegId leg, const LegFormat& format) {
     Leg* found = impl_->find(leg);
     if (!found) return;
-    if (found->format.law != format.law || found->format.payload_type != format.payload_type) found->playout.restart(format.law);
+    if (found->format.codec != format.codec || found->format.payload_type != format.payload_type) found->playout.restart(law_of(format));
     found->format = format;
 }
 

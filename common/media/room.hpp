@@ -23,7 +23,7 @@
 #include <vector>
 
 #include "media/dtmf.hpp"
-#include "media/g711.hpp"
+#include "media/codec.hpp"
 #include "media/jitter_buffer.hpp"
 #include "media/mixer.hpp"
 
@@ -35,7 +35,7 @@ struct LegId {
 };
 
 struct LegFormat {
-    G711 law = G711::pcmu;
+    CodecFormat codec{};
     std::uint8_t payload_type = 0;  // the peer's, both ways (RFC 3264 asks for symmetry in practice)
     int telephone_event = -1;       // payload type, −1: none
     bool sends = true;              // we send to the peer
@@ -65,7 +65,11 @@ struct LegStream {
     DigitReceiver digits{};
 };
 
-using Prompt = std::shared_ptr<const std::vector<std::int16_t>>;  // 8 kHz mono
+struct Sound {
+    std::uint32_t rate = 8000;
+    std::vector<std::int16_t> samples;  // mono
+};
+using Prompt = std::shared_ptr<const Sound>;
 
 // What a tick wants done: packets (a header of its own and a payload that many may share) and events.
 class RoomOutput {

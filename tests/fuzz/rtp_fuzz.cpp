@@ -25,7 +25,7 @@ struct World {
         LegFormat format;
         format.telephone_event = 101;
         room.add({1}, format, {1, 0, 0});
-        format.law = G711::pcma;
+        format.codec.kind = CodecKind::pcma;
         format.payload_type = 8;
         room.add({2}, format, {2, 0, 0});
         relay.set_remote(Side::outside, outside);

@@ -40,13 +40,13 @@ TEST_CASE("a warm room of fifty legs allocates nothing", "[room]") {
         auto& peer = peers[i];
         peer.id = {i};
         peer.ssrc = i;
-        peer.format.law = i % 2 ? G711::pcma : G711::pcmu;
-        peer.format.payload_type = static_payload_type(peer.format.law);
+        peer.format.codec.kind = i % 2 ? CodecKind::pcma : CodecKind::pcmu;
+        peer.format.payload_type = static_payload_type(law_of(peer.format));
         peer.format.telephone_event = 101;
         peer.hertz = 300 + 20 * i;
         REQUIRE(room.add(peer.id, peer.format, {i, 0, 0}));
     }
-    auto prompt = std::make_shared<std::vector<std::int16_t>>(8000, std::int16_t{1000});
+    auto prompt = std::make_shared<Sound>(8000, std::vector<std::int16_t>(8000, 1000));
     for (std::size_t tick = 0; tick < kTicks; ++tick)
         for (auto& peer : peers) {
             peer.amplitude = (tick / 20 + peer.id.value) % 10 < 3 ? 4000 : 0;

@@ -228,7 +228,7 @@ TEST_CASE("a prompt plays to its leg alone and says when it ends", "[room]") {
     auto &one = f.add(1), &two = f.add(2), &talker = f.add(3);
     talker.hertz = 900, talker.amplitude = 8000;
     f.run(5);
-    auto samples = std::make_shared<std::vector<std::int16_t>>(kFrame * 3 + 40, std::int16_t{4000});
+    auto samples = std::make_shared<Sound>(8000, std::vector<std::int16_t>(kFrame * 3 + 40, 4000));
     for (bool lobby : {false, true}) {
         f.room.set_lobby({1}, lobby);
         f.room.play({1}, samples);
@@ -249,7 +249,7 @@ TEST_CASE("a prompt plays to its leg alone and says when it ends", "[room]") {
     f.tick();
     CHECK(all_silent(one));
     CHECK(f.count(Kind::prompt_ended, 1) == 0);
-    f.room.play({1}, std::make_shared<std::vector<std::int16_t>>());
+    f.room.play({1}, std::make_shared<Sound>());
     f.tick();
     CHECK(f.count(Kind::prompt_ended, 1) == 1);
 }
@@ -294,7 +294,7 @@ TEST_CASE("another codec in mid-call", "[room]") {
     talker.hertz = 500, talker.amplitude = 8000;
     f.run(20);
     LegFormat changed = talker.format;
-    changed.law = G711::pcma;
+    changed.codec.kind = CodecKind::pcma;
     changed.payload_type = 8;
     f.format(talker, changed);
     f.run(50);

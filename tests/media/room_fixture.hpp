@@ -7,9 +7,12 @@
 #include <numbers>
 #include <vector>
 
+#include "media/g711.hpp"
 #include "media/room.hpp"
 
 namespace confab::media::test {
+
+inline G711 law_of(const LegFormat& format) { return format.codec.kind == CodecKind::pcma ? G711::pcma : G711::pcmu; }
 
 inline std::vector<std::uint8_t> coded(G711 law, const std::vector<std::int16_t>& samples) {
     std::vector<std::uint8_t> codes(samples.size());
@@ -33,7 +36,7 @@ struct Peer {
         std::vector<std::int16_t> pcm(samples);
         for (auto& one : pcm)
             one = static_cast<std::int16_t>(std::lround(amplitude * std::sin(2 * std::numbers::pi * hertz * position++ / 8000)));
-        return coded(format.law, pcm);
+        return coded(law_of(format), pcm);
     }
     std::vector<std::uint8_t> packet(const std::vector<std::uint8_t>& payload, int payload_type = -1, bool marker = false) {
         std::vector<std::uint8_t> out(kRtpHeader);
@@ -67,7 +70,7 @@ struct RoomFixture {
     explicit RoomFixture(const RoomPolicy& policy = {}) : room(policy) {}
 
     Peer& add(std::uint32_t id, G711 law = G711::pcmu, LegFormat format = {}) {
-        format.law = law;
+        format.codec.kind = law == G711::pcma ? CodecKind::pcma : CodecKind::pcmu;
         format.payload_type = static_payload_type(law);
         room.add({id}, format, {1000 + id, 65530, 4000000000u});
         Peer& peer = peers[id];
@@ -100,7 +103,7 @@ struct RoomFixture {
             peer.codes.assign(packet.payload.begin(), packet.payload.end());
             peer.packets.push_back(*RtpPacket::parse(packet.header));
             std::array<std::int16_t, kFrame> pcm{};
-            decode(peer.format.law, peer.codes, pcm);
+            decode(law_of(peer.format), peer.codes, pcm);
             peer.heard.insert(peer.heard.end(), pcm.begin(), pcm.end());
         }
     }
@@ -114,7 +117,7 @@ struct RoomFixture {
 };
 
 inline bool all_silent(const Peer& peer) {
-    return !peer.codes.empty() && std::ranges::all_of(peer.codes, [&](std::uint8_t code) { return code == silence(peer.format.law); });
+    return !peer.codes.empty() && std::ranges::all_of(peer.codes, [&](std::uint8_t code) { return code == silence(law_of(peer.format)); });
 }
 
 }  // namespace confab::media::test

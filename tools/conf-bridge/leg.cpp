@@ -4,7 +4,7 @@ namespace confab::bridge {
 
 media::LegFormat format_of(const sdp::Agreed& agreed) {
     media::LegFormat format;
-    format.law = media::g711_of(agreed.codec.name).value_or(media::G711::pcmu);
+    format.codec.kind = media::codec_of(agreed.codec.name, agreed.codec.clock_rate).value_or(media::CodecKind::pcmu);
     format.payload_type = agreed.codec.payload_type;
     format.telephone_event = agreed.telephone_event ? *agreed.telephone_event : -1;
     format.sends = agreed.direction == sdp::Direction::sendrecv || agreed.direction == sdp::Direction::sendonly;

@@ -51,7 +51,7 @@ std::expected<Prompts, std::string> read_prompts(const Config& config) {
     for (std::size_t i = 0; i < prompts.size(); ++i) {
         auto sound = io::read_sound(prompt_directory(config) + '/' + std::string(kPromptFiles[i]) + ".wav", kSampleRate);
         if (!sound) return std::unexpected(sound.error());
-        prompts[i] = std::make_shared<const std::vector<std::int16_t>>(std::move(*sound));
+        prompts[i] = std::make_shared<const media::Sound>(kSampleRate, std::move(*sound));
     }
     return prompts;
 }

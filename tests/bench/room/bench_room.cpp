@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "media/g711.hpp"
 #include "media/room.hpp"
 #include "media/srtp.hpp"
 
@@ -36,7 +37,7 @@ void measure_room(unsigned legs) {
     RoomOutput out;
     std::vector<Packet> packets;
     for (unsigned i = 0; i < legs; ++i) {
-        room.add({i}, LegFormat{}, {i, 0, 0});
+        room.add({i}, {}, {i, 0, 0});
         packets.push_back(packet_with(i < kTalkers ? 8000 : 0, 300 + 50 * i));
     }
     double receiving = 0, ticking = 0;

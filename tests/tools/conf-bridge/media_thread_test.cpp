@@ -58,7 +58,7 @@ struct Stage {
         options.low_port = low;
         options.high_port = high;
         options.policy.media_timeout = 25;
-        options.prompts.fill(std::make_shared<const std::vector<std::int16_t>>(4 * media::kFrame, std::int16_t{8000}));
+        options.prompts.fill(std::make_shared<media::Sound>(8000, std::vector<std::int16_t>(4 * media::kFrame, 8000)));
         return options;
     }
     void order(decltype(MediaCommand::what) what) { thread.post({{0, std::move(what)}}); }

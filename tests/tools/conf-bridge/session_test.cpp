@@ -124,7 +124,7 @@ TEST_CASE("re-INVITE rows", "[bridge]") {
         CHECK(rig.has_sent("m=audio 20002 RTP/AVP 0 8 101"));
         rig.ack("a", 2, "v=0\r\no=- 1 3 IN IP4 127.0.0.8\r\ns=-\r\nc=IN IP4 127.0.0.8\r\nt=0 0\r\nm=audio 4444 RTP/AVP 8\r\n");
         CHECK(rig.last_media<FormatLeg>()->remote.text() == "127.0.0.8:4444");
-        CHECK(rig.last_media<FormatLeg>()->format.law == media::G711::pcma);
+        CHECK(rig.last_media<FormatLeg>()->format.codec.kind == media::CodecKind::pcma);
     }
     SECTION("without its ACK the leg is ended") {
         rig.request({.call = "a", .cseq = 2, .to_tag = tag});
