@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 
 BIN = pathlib.Path(os.environ["CONFAB_BIN"])
@@ -86,6 +87,66 @@ class Control:
         self.socket.close()
 
 
+class CannedDirectory:
+    """A conf-locate of the test's own: a socket that takes every beat and answers `resolve` from `table`, which the test may change at any time.
+
+    table: dialled number → None for a number that nobody has, or a dict: "passcode" (none: open) and what the reply holds beyond the plain one,
+    for instance {"passcode": "99", "leader_pin": "4711", "conference": "1234"}. Or a function of (number, passcode) that answers the reply's fields.
+    `asked` and `beats` are the arguments so far, oldest first.
+    """
+
+    def __init__(self, path, table):
+        self.table, self.asked, self.beats = table, [], []
+        self.clients = []
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.bind(str(path))
+        self.socket.listen()
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.socket.accept()
+                self.clients.append(client)
+                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        with contextlib.suppress(OSError, ValueError):
+            client.sendall(b'{"confab":1,"daemon":"conf-locate","version":"0","caps":[]}\n')
+            for line in client.makefile("r"):
+                request = json.loads(line)
+                reply = {"id": request["id"], **self.reply(request)}
+                client.sendall((json.dumps(reply) + "\n").encode())
+
+    def reply(self, request):
+        if request["cmd"] == "beat":
+            self.beats.append(request)
+            return {"ok": True, "accepted": True}
+        if request["cmd"] != "resolve":
+            return {"ok": False, "error": {"code": "unknown-command", "message": "a canned directory"}}
+        self.asked.append(request)
+        return {"ok": True, **self.resolve(request["number"], request["passcode"])}
+
+    def resolve(self, number, passcode):
+        plain = {"valid": False, "passcode_required": True, "conference": "", "name": "", "max_members": 0}
+        if callable(self.table):
+            return {**plain, **self.table(number, passcode)}
+        entry = self.table.get(number)
+        if entry is None:
+            return {**plain, "passcode_required": False}
+        rest = {"conference": number, **entry}
+        needed = rest.pop("passcode", "")
+        if needed and passcode != needed:
+            return plain
+        return {**plain, "valid": True, "passcode_required": needed != "", **rest}
+
+    def close(self):
+        for one in (self.socket, *self.clients):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+
 class Site:
     """The five daemons of one site. `with Site() as site:` starts them all, stops them all, and fails when one crashed."""
 
@@ -100,6 +161,12 @@ class Site:
         self.overrides = overrides  # program name with _ for -, to a dict of key: value or list of values; "sections" is text that follows
         self.processes = {}
         self.ended_on_purpose = set()
+        self.directories = []
+
+    def canned_directory(self, table, name="conf-locate.sock"):
+        """Answers in conf-locate's place, until the site ends; to be called before the site starts a program that asks it."""
+        self.directories.append(CannedDirectory(self.path(name), table))
+        return self.directories[-1]
 
     # Addresses
     def ip(self, last):
@@ -177,6 +244,8 @@ class Site:
             code = self.stop(name)
             if name not in self.ended_on_purpose and code != 0:
                 problems.append(f"{name} ended with {code}")
+        for directory in self.directories:
+            directory.close()
         if problems or kind is not None:
             for log in sorted(self.folder.glob("*.log")):
                 text = log.read_text(errors="replace")

@@ -10,38 +10,6 @@ namespace {
 constexpr std::size_t kLongestName = 128;
 constexpr std::size_t kLongestNumber = 64;
 
-int hex_digit(char c) {
-    if (c >= '0' && c <= '9') return c - '0';
-    c = base::lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-// RFC 3986 §2.1; what is no escape stays.
-std::string unescape(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const int high = text[i] == '%' && i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-        const int low = high >= 0 ? hex_digit(text[i + 2]) : -1;
-        if (low >= 0) {
-            out += static_cast<char>(high * 16 + low);
-            i += 2;
-        } else {
-            out += text[i];
-        }
-    }
-    return out;
-}
-
-// The user part may carry parameters of its own (RFC 3966 style): sip:1234;passcode=99@host.
-struct DialledUser {
-    std::string number;
-    sip::Params params;
-};
-DialledUser dialled(const sip::Uri& uri) {
-    const auto end = std::min(uri.user.find(';'), uri.user.size());
-    return {unescape(uri.user.substr(0, end)), sip::Params{uri.user.substr(end)}};
-}
-
 std::string plain_display(std::string_view display) {
     if (display.size() < 2 || display.front() != '"') return std::string(display.substr(0, kLongestName));
     std::string out;
@@ -131,7 +99,7 @@ void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, con
     leg.dialog = std::move(*dialog);
     leg.contact = contact_for(source, uri);
     leg.call_key = std::move(call_key);
-    leg.number = dialled(uri).number;
+    leg.number = dialled_number(uri);
     leg.session_id = random_.next() >> 2;  // RFC 8866 §5.2: a numeric string that others read as a signed integer
     leg.session_version = 1;
     identify(leg, message_);
@@ -139,14 +107,8 @@ void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, con
     by_tag_.emplace(leg.dialog.id.local_tag, leg.id);
     if (!leg.call_key.empty()) by_call_.emplace(leg.call_key, leg.id);
     by_server_.emplace(server, leg.id);
-    resolve(turn, leg, passcode_of(uri));
-}
-
-// One place wins: the header, then the URI's parameter, then the parameter of its user part.
-std::string Core::passcode_of(const sip::Uri& uri) const {
-    if (const auto* header = message_.find(config_.passcode_header)) return std::string(base::trim(header->value));
-    if (const auto value = uri.params.get(config_.passcode_parameter)) return unescape(*value);
-    return unescape(dialled(uri).params.get(config_.passcode_parameter).value_or(""));
+    leg.given = parameters_of(message_, uri, config_);
+    resolve(turn, leg, std::exchange(leg.given.passcode, {}));
 }
 
 std::string Core::contact_for(const sip::Hop& source, const sip::Uri& uri) const {

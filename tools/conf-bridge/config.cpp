@@ -34,10 +34,6 @@ config::Table make_keys() {
             .is_required()
             .such_as("127.0.0.0/8")
             .is_live(),
-        key("passcode-header", &Config::passcode_header, "X-Passcode",
-            "Header that brings a passcode; it goes before the URI parameter.").is_live(),
-        key("passcode-parameter", &Config::passcode_parameter, "passcode",
-            "Parameter of the Request-URI that brings a passcode.").is_live(),
         key("wrong-passcode", &Config::wrong_passcode, "reject",
             "reject: a wrong passcode is answered with wrong-passcode-code. prompt: the caller is asked.")
             .is_live(),
@@ -65,6 +61,7 @@ config::Table make_keys() {
         key("members", &Config::members, "1000",
             "Most members of a conference for which the directory names no bound.").between(1, 4'096).is_live(),
     };
+    config::append<Config, ParameterKeys>(keys, parameter_keys());
     config::append<Config, config::Signalling>(keys, config::signalling_keys());
     return keys;
 }
@@ -106,10 +103,7 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
     }
     if (config.address.transport.empty()) config.address = default_address(config.listen);
     if (!is_token(config.name)) complain(entries, problems, "name", "letters, digits and -._", config.name);
-    const std::pair<std::string_view, const std::string&> names[] = {{"passcode-header", config.passcode_header},
-                                                                     {"passcode-parameter", config.passcode_parameter}};
-    for (const auto& [name, value] : names)
-        if (!is_token(value)) complain(entries, problems, name, "a name of letters, digits and -", value);
+    check_parameters(config, entries, problems);
     if (config.locate_control.kind != config::ControlAddress::Kind::unix_path)
         complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
     check_media(config, entries, problems);
@@ -119,8 +113,7 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
 void take_live(Config& running, const Config& fresh) {
     config::take_live(running, fresh);
     running.beat_interval = fresh.beat_interval;
-    running.passcode_header = fresh.passcode_header;
-    running.passcode_parameter = fresh.passcode_parameter;
+    static_cast<ParameterKeys&>(running) = fresh;
     running.wrong_passcode = fresh.wrong_passcode;
     running.wrong_passcode_code = fresh.wrong_passcode_code;
     running.full_code = fresh.full_code;

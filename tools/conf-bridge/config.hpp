@@ -8,6 +8,7 @@
 
 #include "base/socket_address.hpp"
 #include "base/time.hpp"
+#include "conf-bridge/parameters.hpp"
 #include "config/signalling.hpp"
 
 namespace confab::bridge {
@@ -15,7 +16,7 @@ namespace confab::bridge {
 // What becomes of a caller whose INVITE brings a wrong passcode.
 enum class WrongPasscode : std::uint8_t { reject, prompt };
 
-struct Config : config::Signalling {
+struct Config : config::Signalling, ParameterKeys {
     std::string name;
     config::Peer address;
     base::IpAddress media_address;
@@ -23,7 +24,6 @@ struct Config : config::Signalling {
     std::uint32_t media_threads = 1, media_dscp = 0, media_receive_buffer = 0;
     config::ControlAddress locate_control;
     base::milliseconds locate_timeout{2000}, beat_interval{1000};
-    std::string passcode_header, passcode_parameter;
     WrongPasscode wrong_passcode = WrongPasscode::reject;
     std::uint32_t wrong_passcode_code = 403, full_code = 486, locked_code = 403;
     std::uint32_t passcode_tries = 3, passcode_length = 32;

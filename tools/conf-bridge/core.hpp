@@ -124,7 +124,6 @@ private:
     bool admit_content(Turn turn, sip::ServerId server, const sip::Hop& source);
     void on_invite(Turn turn, sip::ServerId server, const sip::Hop& source);
     void open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key);
-    std::string passcode_of(const sip::Uri& uri) const;
     std::string contact_for(const sip::Hop& source, const sip::Uri& uri) const;
     void resolve(Turn turn, Leg& leg, std::string passcode);
     Entry judge(const Answer& answer, bool passcode_given) const;

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "conf-bridge/parameters.hpp"
 #include "media/room.hpp"
 #include "sdp/offer_answer.hpp"
 #include "sip/dialog.hpp"
@@ -69,6 +70,7 @@ struct Leg : Standing {
     std::string number;  // as dialled
     std::string identity, name;  // for the core alone: others see what Core::shown makes of them
     bool withheld = false;       // by the caller (RFC 3323)
+    Parameters given;  // by the INVITE; the passcode only until it is judged
 
     // Media.
     unsigned thread = 0;
