@@ -47,10 +47,14 @@ std::size_t run_of(std::span<const Waiting> waiting) {
     return run;
 }
 
+base::Duration between(const timespec& then, const timespec& now) {
+    return std::max(base::Duration::zero(), base::Duration(base::seconds(now.tv_sec - then.tv_sec)) + base::Duration(now.tv_nsec - then.tv_nsec));
+}
+
 base::Duration since(const timespec& then) {
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
-    return std::max(base::Duration::zero(), base::Duration(base::seconds(now.tv_sec - then.tv_sec)) + base::Duration(now.tv_nsec - then.tv_nsec));
+    return between(then, now);
 }
 
 }  // namespace
@@ -83,19 +87,21 @@ public:
     std::size_t batch() const { return receive_.size(); }
 
     // One recvmmsg. Answers how many the kernel gave; those that fit are in `datagrams`.
-    std::size_t receive(int socket, bool joined, Counts& counts) {
-        if (std::exchange(with_control_, joined) != joined) used_ = receive_.size();
+    std::size_t receive(int socket, bool joined, bool aged, Counts& counts) {
+        if (std::exchange(with_control_, joined || aged) != (joined || aged)) used_ = receive_.size();
         for (std::size_t i = 0; i < used_; ++i) {
             auto& header = receive_[i].msg_hdr;
             header.msg_namelen = sizeof(sockaddr_storage);
-            const bool wants_control = joined || i == 0;  // the stamp of the first is enough
+            const bool wants_control = with_control_ || i == 0;  // the stamp of the first is enough
             header.msg_control = wants_control ? in_[i].control : nullptr;
             header.msg_controllen = wants_control ? sizeof in_[i].control : 0;
         }
         const int got = recvmmsg(socket, receive_.data(), static_cast<unsigned>(receive_.size()), MSG_DONTWAIT, nullptr);
         used_ = static_cast<std::size_t>(std::max(got, 1));
         datagrams_.clear();
-        for (int i = 0; i < got; ++i) take(static_cast<std::size_t>(i), joined, counts);
+        timespec now{};
+        if (aged && got > 0) clock_gettime(CLOCK_REALTIME, &now);
+        for (int i = 0; i < got; ++i) take(static_cast<std::size_t>(i), joined, aged ? &now : nullptr, counts);
         counts.received += datagrams_.size();
         return got < 0 ? 0 : static_cast<std::size_t>(got);
     }
@@ -156,20 +162,22 @@ private:
         return std::nullopt;
     }
 
-    void take(std::size_t at, bool joined, Counts& counts) {
+    void take(std::size_t at, bool joined, const timespec* now, Counts& counts) {
         auto& header = receive_[at].msg_hdr;
         const bool cut_off = (header.msg_flags & MSG_TRUNC) != 0;
         std::span<std::uint8_t> rest(octets_.data() + at * stride_, receive_[at].msg_len);
         const auto length = joined ? control_of<int>(header, SOL_UDP, UDP_GRO) : std::nullopt;
         const auto each = length && *length > 0 ? static_cast<std::size_t>(*length) : std::max<std::size_t>(rest.size(), 1);
         const auto peer = from_kernel(in_[at].name);
+        const auto stamp = now ? control_of<timespec>(header, SOL_SOCKET, SCM_TIMESTAMPNS) : std::nullopt;
+        const auto age = stamp ? between(*stamp, *now) : base::Duration::zero();
         do {
             const auto bytes = rest.first(std::min(each, rest.size()));
             rest = rest.subspan(bytes.size());
             if (cut_off || bytes.size() > size_)
                 ++counts.oversized;
             else
-                datagrams_.push_back({peer, bytes});
+                datagrams_.push_back({peer, bytes, age});
         } while (!rest.empty());
     }
 
@@ -210,7 +218,7 @@ private:
     std::vector<In> in_;
     std::vector<mmsghdr> receive_;
     std::size_t used_ = 0;  // of the headers, since they were filled…
-    bool with_control_ = false;  // …for joined datagrams
+    bool with_control_ = false;  // …for all, not for the first alone
     std::vector<Datagram> datagrams_;
     std::vector<Out> out_;
     std::vector<iovec> pieces_;
@@ -223,6 +231,7 @@ struct Datagrams::Impl : std::enable_shared_from_this<Datagrams::Impl> {
           socket(std::move(owned)),
           local(local_address(socket.get())),
           stamped(options.stamped),
+          aged(options.stamped && options.polled),
           joined(options.joined && join_arrivals(socket.get())),
           buffers(std::move(shared)),
           on_batch(std::move(callback)),
@@ -233,7 +242,7 @@ struct Datagrams::Impl : std::enable_shared_from_this<Datagrams::Impl> {
     void readable() {
         const auto self = shared_from_this();
         for (int round = 0; round < kBatchesPerWake; ++round) {
-            const auto got = buffers->receive(socket.get(), joined, counts);
+            const auto got = buffers->receive(socket.get(), joined, aged, counts);
             delay = stamped && got > 0 ? buffers->age() : base::Duration::zero();
             // In portions also where they came joined: what the answers need should stay in the cache.
             for (auto rest = buffers->datagrams(); !rest.empty() && socket;) {
@@ -263,7 +272,7 @@ struct Datagrams::Impl : std::enable_shared_from_this<Datagrams::Impl> {
     Loop& loop;
     Descriptor socket;
     base::SocketAddress local;
-    bool stamped, joined, cuts = true;
+    bool stamped, aged, joined, cuts = true;
     std::shared_ptr<Buffers> buffers;
     OnBatch on_batch;
     std::unique_ptr<Watch> watch;

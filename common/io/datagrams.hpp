@@ -21,6 +21,7 @@ namespace confab::io {
 struct Datagram {
     base::SocketAddress peer;
     std::span<std::uint8_t> bytes;  // with `headroom` octets of room behind, for in-place work
+    base::Duration age{};           // how long it lay in a polled, stamped socket
 };
 
 class Datagrams {
@@ -31,7 +32,7 @@ public:
         std::size_t headroom = 32;
         int receive_buffer = 0;        // SO_RCVBUF, 0: the kernel's default
         int dscp = 0;
-        bool stamped = false;          // the kernel notes when a datagram came, for `queue_delay`
+        bool stamped = false;          // the kernel notes when a datagram came, for `queue_delay` and `age`
         bool joined = false;           // the kernel may hand over several at once
         bool polled = false;           // read when the owner calls `poll`, and only then: for who needs datagrams at a beat of his own
     };
