@@ -20,6 +20,15 @@ constexpr Field kResolveReply[] = {
     {"conference", FieldType::text, true, "the conference's number, empty when not valid"},
     {"name", FieldType::text, true, "the conference's name, empty when not valid"},
     {"max_members", FieldType::integer, true, "most members at a time, 0 for the bridge's own limit"},
+    {"language", FieldType::text, true, "what the number's callers speak, or empty; known before the passcode is"},
+    {"leader_pin", FieldType::text, true, "what makes a caller a host; empty when there is none, or when not valid, as all that follows", true},
+    {"security_code", FieldType::text, true, "what participants must give beside the passcode", true},
+    {"wait_for_host", FieldType::flag, true, "whether participants wait until a host comes"},
+    {"lobby", FieldType::flag, true, "whether callers of the locked conference wait until a host admits them"},
+    {"host_leaves", FieldType::text, true, "keep or end, when the last host leaves; empty for the bridge's own way"},
+    {"announce", FieldType::text, true, "tone, spoken or none, when someone comes or goes; empty for the bridge's own way"},
+    {"starts", FieldType::integer, true, "seconds since 1970 before which nobody is let in, or 0"},
+    {"ends", FieldType::integer, true, "seconds since 1970 after which nobody is let in, or 0"},
 };
 constexpr Field kBeat[] = {
     {"bridge", FieldType::text, true, "the bridge's name"},
@@ -37,6 +46,15 @@ constexpr Field kConferenceAdd[] = {
     {"name", FieldType::text, false, "a name for people"},
     {"max_members", FieldType::integer, false, "most members at a time, 0 for the bridge's own limit"},
     {"bridge", FieldType::text, false, "the bridge where it belongs; any when absent"},
+    {"leader_pin", FieldType::text, false, "letters and digits; who gives them is a host", true},
+    {"security_code", FieldType::text, false, "letters and digits that participants must give beside the passcode; a host may set another for the time that it runs", true},
+    {"wait_for_host", FieldType::flag, false, "participants wait until a host comes"},
+    {"lobby", FieldType::flag, false, "callers of the locked conference wait until a host admits them"},
+    {"host_leaves", FieldType::text, false, "keep or end, when the last host leaves; the bridge's own way when absent"},
+    {"language", FieldType::text, false, "what is spoken to its callers, for instance de"},
+    {"announce", FieldType::text, false, "tone, spoken or none, when someone comes or goes; the bridge's own way when absent"},
+    {"starts", FieldType::text, false, "before this time nobody is let in: 2026-11-21T09:00:00Z"},
+    {"ends", FieldType::text, false, "from this time on nobody is let in"},
 };
 constexpr Field kConferenceAddReply[] = {
     {"changed", FieldType::flag, true, "whether anything changed"},
@@ -51,15 +69,26 @@ constexpr Field kConferenceRow[] = {
     {"max_members", FieldType::integer, true, "most members at a time, 0 for the bridge's own limit"},
     {"bridge", FieldType::text, true, "where it belongs, or empty"},
     {"running", FieldType::text, true, "the bridge that runs it now, or empty"},
+    {"leader_pin", FieldType::text, true, "masked; empty when it has none", true},
+    {"security_code", FieldType::text, true, "masked; empty when it has none", true},
+    {"wait_for_host", FieldType::flag, true, "whether participants wait until a host comes"},
+    {"lobby", FieldType::flag, true, "whether callers of the locked conference wait until a host admits them"},
+    {"host_leaves", FieldType::text, true, "keep or end, when the last host leaves; empty for the bridge's own way"},
+    {"language", FieldType::text, true, "what is spoken to its callers; empty for the bridge's own"},
+    {"announce", FieldType::text, true, "tone, spoken or none; empty for the bridge's own way"},
+    {"starts", FieldType::text, true, "before this time nobody is let in, or empty"},
+    {"ends", FieldType::text, true, "from this time on nobody is let in, or empty"},
 };
 constexpr Field kDnisAdd[] = {
     {"number", FieldType::text, true, "the access number as dialled"},
     {"conference", FieldType::text, false, "the conference that it leads to; without, the passcode decides"},
+    {"language", FieldType::text, false, "what is spoken to its callers, for instance de; the conference's when absent"},
 };
 constexpr Field kDnis[] = {{"number", FieldType::text, true, "the access number"}};
 constexpr Field kDnisRow[] = {
     {"number", FieldType::text, true, "the access number"},
     {"conference", FieldType::text, true, "where it leads; empty where the passcode decides"},
+    {"language", FieldType::text, true, "what is spoken to its callers; empty for the conference's"},
 };
 constexpr Field kBridgeRow[] = {
     {"bridge", FieldType::text, true, "its name"},

@@ -71,11 +71,14 @@ local::Value Core::resolve(const local::Value& arguments) {
     const auto entry = directory_.resolve(arguments.text("number"), arguments.text("passcode"));
     const auto* conference = entry.conference;
     if (!conference && !arguments.text("passcode").empty()) counters_.add(Metric::refused_passcodes);
-    return local::Value::object({{"valid", conference != nullptr},
-                                 {"passcode_required", entry.passcode_required},
-                                 {"conference", conference ? conference->number : std::string()},
-                                 {"name", conference ? conference->name : std::string()},
-                                 {"max_members", conference ? conference->max_members : 0U}});
+    auto reply = local::Value::object({{"valid", conference != nullptr},
+                                       {"passcode_required", entry.passcode_required},
+                                       {"conference", conference ? conference->number : std::string()},
+                                       {"name", conference ? conference->name : std::string()},
+                                       {"max_members", conference ? conference->max_members : 0U},
+                                       {"language", entry.language}});
+    append_terms(reply, conference ? conference->entry : EntryPolicy{});
+    return reply;
 }
 
 local::Value Core::beat(base::Now now, const local::Value& arguments, Effects& effects) {
@@ -131,19 +134,21 @@ std::optional<local::Value> Core::conference_row(std::string& cursor) const {
     const auto* conference = directory_.conference_after(cursor);
     if (!conference) return std::nullopt;
     cursor = conference->number;
-    return local::Value::object({{"number", conference->number},
-                                 {"name", conference->name},
-                                 {"passcode", conference->passcode.empty() ? std::string_view{} : kMask},
-                                 {"max_members", conference->max_members},
-                                 {"bridge", conference->bridge},
-                                 {"running", fleet_.runs_on(conference->number)}});
+    auto row = local::Value::object({{"number", conference->number},
+                                     {"name", conference->name},
+                                     {"passcode", conference->passcode.empty() ? std::string_view{} : kMask},
+                                     {"max_members", conference->max_members},
+                                     {"bridge", conference->bridge},
+                                     {"running", fleet_.runs_on(conference->number)}});
+    append_masked(row, conference->entry);
+    return row;
 }
 
 std::optional<local::Value> Core::access_number_row(std::string& cursor) const {
     const auto* access = directory_.access_number_after(cursor);
     if (!access) return std::nullopt;
     cursor = access->number;
-    return local::Value::object({{"number", access->number}, {"conference", access->conference}});
+    return local::Value::object({{"number", access->number}, {"conference", access->conference}, {"language", access->language}});
 }
 
 std::optional<local::Value> Core::bridge_row(std::string& cursor) const {

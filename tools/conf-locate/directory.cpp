@@ -8,12 +8,10 @@
 namespace confab::locate {
 namespace {
 
-constexpr std::size_t kNumberLength = 32, kPasscodeLength = 32, kNameLength = 128, kBridgeNameLength = 64;
+constexpr std::size_t kNumberLength = 32, kNameLength = 128, kBridgeNameLength = 64;
 constexpr std::int64_t kMostMembers = 100'000;
 
 bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-
-bool is_passcode(std::string_view text) { return text.size() <= kPasscodeLength && std::ranges::all_of(text, is_alphanumeric); }
 
 bool is_display_name(std::string_view text) {
     return text.size() <= kNameLength && std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == 0x7f; });
@@ -59,12 +57,15 @@ Directory::Plan Directory::plan(std::string_view command, const local::Value& ar
 
 Directory::Plan Directory::plan_conference(const local::Value& arguments) const {
     const auto members = arguments.integer("max_members");
+    auto entry = read_entry_policy(arguments);
+    if (!entry) return std::unexpected(entry.error());
     Conference conference{.number = std::string(arguments.text("number")),
                           .passcode = std::string(arguments.text("passcode")),
                           .name = std::string(arguments.text("name")),
                           .max_members = static_cast<std::uint32_t>(std::clamp<std::int64_t>(members, 0, kMostMembers)),
-                          .bridge = std::string(arguments.text("bridge"))};
-    if (!is_passcode(conference.passcode)) return bad("passcode to be letters and digits, at most 32");
+                          .bridge = std::string(arguments.text("bridge")),
+                          .entry = std::move(*entry)};
+    if (!is_code(conference.passcode)) return bad("passcode to be letters and digits, at most 32");
     if (!is_display_name(conference.name)) return bad("name to be a line of at most 128 octets");
     if (members < 0 || members > kMostMembers) return bad("max_members to be 0 to 100000");
     if (!conference.bridge.empty() && !is_bridge_name(conference.bridge)) return bad("bridge to be a bridge's name");
@@ -77,7 +78,9 @@ Directory::Plan Directory::plan_conference(const local::Value& arguments) const 
 }
 
 Directory::Plan Directory::plan_access_number(const local::Value& arguments) const {
-    AccessNumber access{.number = std::string(arguments.text("number")), .conference = std::string(arguments.text("conference"))};
+    AccessNumber access{.number = std::string(arguments.text("number")), .conference = std::string(arguments.text("conference")),
+                        .language = std::string(arguments.text("language"))};
+    if (!is_language(access.language)) return bad("language to be a language tag like de or en-GB");
     if (conferences_.contains(access.number)) return failure("number-in-use", "the number is a conference");
     if (!access.conference.empty() && !conferences_.contains(access.conference)) return failure("no-such-conference", "there is no such conference");
     const auto known = access_numbers_.find(access.number);
@@ -135,18 +138,22 @@ Directory::Dialled Directory::find(std::string_view number) const {
 // A number that nobody has answers like a wrong passcode.
 Directory::Entry Directory::resolve(std::string_view number, std::string_view passcode) const {
     const auto dialled = find(number);
+    const auto access = access_numbers_.find(number);
+    std::string_view language = access == access_numbers_.end() ? std::string_view{} : access->second.language;
     if (dialled.conference) {
         const auto& conference = *dialled.conference;
-        if (conference.passcode.empty()) return {&conference, false};
+        if (language.empty()) language = conference.entry.language;
+        if (conference.passcode.empty()) return {&conference, false, language};
         // Texts of one length are compared, so that not even the length shows.
         const bool right = base::equal_in_constant_time(passcode_key(passcode), passcode_key(conference.passcode));
-        return {right ? &conference : nullptr, true};
+        return {right ? &conference : nullptr, true, language};
     }
     if (!dialled.known) return {};
     const auto [first, end] = by_passcode_.equal_range(passcode_key(passcode));
     // A passcode that two conferences share names neither.
-    if (first == end || std::next(first) != end) return {};
-    return {&conferences_.find(first->second)->second, true};
+    if (first == end || std::next(first) != end) return {nullptr, true, language};
+    const auto& conference = conferences_.find(first->second)->second;
+    return {&conference, true, language.empty() ? conference.entry.language : language};
 }
 
 const Conference* Directory::conference_after(std::string_view number) const { return after(conferences_, number); }

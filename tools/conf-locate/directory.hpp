@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/random.hpp"
+#include "conf-locate/entry_policy.hpp"
 #include "local/messages.hpp"
 
 namespace confab::locate {
@@ -22,12 +23,14 @@ struct Conference {
     std::string number, passcode, name;
     std::uint32_t max_members = 0;  // 0: the bridge's own limit
     std::string bridge;             // where it belongs, or ""
+    EntryPolicy entry{};
     bool operator==(const Conference&) const = default;
 };
 
 // A number that is dialled to reach conferences (DNIS). Without a conference the passcode decides.
 struct AccessNumber {
     std::string number, conference;
+    std::string language{};  // what its callers speak; "" for the conference's
     bool operator==(const AccessNumber&) const = default;
 };
 
@@ -72,6 +75,7 @@ public:
     struct Entry {
         const Conference* conference = nullptr;  // nullptr: not admitted
         bool passcode_required = true;
+        std::string_view language{};             // of the dialled number, whether admitted or not
     };
     Entry resolve(std::string_view number, std::string_view passcode) const;
 

@@ -36,6 +36,9 @@ void write_all(io::Loop& loop, Store& store, std::vector<Change> changes) {
     CHECK(store.queued() == 0);
 }
 
+const EntryPolicy kPolicy{.leader_pin = "1", .security_code = "2", .wait_for_host = true, .lobby = true, .host_leaves = "end", .language = "fr",
+                          .announce = "none", .starts = "2026-11-21T09:00:00Z", .ends = "2026-11-21T10:00:00Z"};
+
 TEST_CASE("what the directory's store has confirmed is there after a new start", "[locate][store]") {
     const Folder folder;
     {
@@ -43,8 +46,8 @@ TEST_CASE("what the directory's store has confirmed is there after a new start",
         Store store(loop, folder.path, "example.org");
         CHECK(store.load().empty());
         write_all(loop, store,
-                  {Conference{"1234", "4711", "Board", 5, "b1"}, Conference{"1", "", "", 0, ""}, Conference{"1", "22", "x", 1, ""}, Conference{"2", "", "", 0, ""},
-                   AccessNumber{"800", "1234"}, AccessNumber{"801", "2"}, AccessNumber{"802", ""}, AccessNumber{"803", ""}, EraseAccessNumber{"803"},
+                  {Conference{"1234", "4711", "Board", 5, "b1"}, Conference{"1", "", "", 0, ""}, Conference{"1", "22", "x", 1, "", kPolicy}, Conference{"2", "", "", 0, ""},
+                   AccessNumber{"800", "1234", "de"}, AccessNumber{"801", "2"}, AccessNumber{"802", ""}, AccessNumber{"803", ""}, EraseAccessNumber{"803"},
                    EraseConference{"2"}, BridgeEntry{"b1", "udp:192.0.2.40:5080", 100, true}, BridgeEntry{"b2", "udp:192.0.2.41:5080", 50, true},
                    BridgeEntry{"b2", "udp:192.0.2.41:5080", 50, false}, BridgeEntry{"b3", "udp:192.0.2.42:5080", 1, true}, EraseBridge{"b3"}});
     }
@@ -52,9 +55,9 @@ TEST_CASE("what the directory's store has confirmed is there after a new start",
     Store store(loop, folder.path, "example.org");
     const auto all = store.load();
     REQUIRE(all.size() == 6);
-    CHECK(std::get<Conference>(all[0]) == Conference{"1", "22", "x", 1, ""});
+    CHECK(std::get<Conference>(all[0]) == Conference{"1", "22", "x", 1, "", kPolicy});
     CHECK(std::get<Conference>(all[1]) == Conference{"1234", "4711", "Board", 5, "b1"});
-    CHECK(std::get<AccessNumber>(all[2]) == AccessNumber{"800", "1234"});
+    CHECK(std::get<AccessNumber>(all[2]) == AccessNumber{"800", "1234", "de"});
     CHECK(std::get<AccessNumber>(all[3]) == AccessNumber{"802", ""});
     CHECK(std::get<BridgeEntry>(all[4]).capacity == 100);
     CHECK(std::get<BridgeEntry>(all[4]).alive);
