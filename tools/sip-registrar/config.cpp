@@ -61,7 +61,7 @@ config::Table make_keys() {
         key("subscriptions", &Config::subscriptions, "10000", "Bound on subscriptions to the reg event package (RFC 3680); one more is answered 503.").between(1, 1'000'000),
         key("subscription-expires", &Config::subscription_expires, "1h", "Longest subscription; a longer wish is shortened.").between(60'000, 604'800'000),
         key("overload-delay", &Config::overload_delay, "25ms",
-            "How long requests may wait in the socket before some are answered 503: first those without credentials that fit, then refreshes; 0 never.")
+            "How long requests may wait in the socket before REGISTER without credentials is answered 503 and other refusals are left out; 0 never.")
             .between(0, 10'000)
             .is_live(),
         key("bindings", &Config::bindings, "1000000", "Bound on all bindings; one more is answered 503.").between(1, 100'000'000),

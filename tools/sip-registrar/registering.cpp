@@ -42,8 +42,9 @@ std::string failure_of(std::string_view accepted) {
 
 void Core::handle_register(const Request& request, Effects& effects) {
     auto proof = read_credentials(request);
-    const auto work = proof.kind == Proof::Kind::given ? sip::Overload::Work::ongoing : sip::Overload::Work::fresh;
-    if (draining_ || store_queue_ >= config_.store_queue || !overload_.admits(work)) {
+    // A refusal costs what a refresh costs, so refusing those only adds their repetition.
+    const bool may_renew = proof.kind == Proof::Kind::given || overload_.admits(sip::Overload::Work::fresh);
+    if (draining_ || store_queue_ >= config_.store_queue || !may_renew) {
         counters_.add(Metric::overloaded);
         return respond(request, 503, retry_after(config_), effects);
     }
