@@ -8,11 +8,15 @@
 #include "base/text.hpp"
 #include "media/concealment.hpp"
 #include "media/g711.hpp"
+#include "media/g722.hpp"
 #include "media/l16.hpp"
+#include "media/opus.hpp"
 
 namespace confab::media {
 namespace {
 
+constexpr std::array<std::uint16_t, 5> kPtimes = {10, 20, 30, 40, 60};
+constexpr std::size_t kMaxL16 = 1440;  // octets that a datagram takes on any network, with all that stands before and behind them
 constexpr std::array<std::string_view, 5> kNames = {"PCMU", "PCMA", "G722", "opus", "L16"};
 
 G711 law_of(CodecKind kind) { return kind == CodecKind::pcmu ? G711::pcmu : G711::pcma; }
@@ -53,8 +57,8 @@ bool has_rate(const CodecFormat& format) {
         case CodecKind::pcma:
             return format.rate == 8000;
         case CodecKind::g722:
+            return format.rate == 16000;
         case CodecKind::opus:
-            return false;
         case CodecKind::l16:
             break;
     }
@@ -64,8 +68,19 @@ bool has_rate(const CodecFormat& format) {
 }  // namespace
 
 bool CodecFormat::is_possible() const {
-    constexpr std::array kPtimes = {10, 20, 30, 40, 60};
-    return has_rate(*this) && std::ranges::find(kPtimes, ptime) != kPtimes.end() && complexity <= 10;
+    if (!has_rate(*this) || std::ranges::find(kPtimes, ptime) == kPtimes.end() || complexity > 10) return false;
+    if (kind == CodecKind::opus) return ptime != 30;
+    return kind != CodecKind::l16 || 2 * samples() <= kMaxL16;
+}
+
+std::uint16_t CodecFormat::nearest_ptime(unsigned asked) const {
+    CodecFormat tried = *this;
+    std::uint16_t nearest = kPtimes.front();
+    for (const auto length : kPtimes) {
+        tried.ptime = length;
+        if (length <= asked && tried.is_possible()) nearest = length;
+    }
+    return nearest;
 }
 
 std::uint32_t CodecFormat::clock_rate() const {
@@ -82,6 +97,10 @@ std::uint32_t CodecFormat::clock_rate() const {
 std::unique_ptr<Encoder> make_encoder(const CodecFormat& format) {
     CHECK(format.is_possible(), "no encoder for " + std::string(encoding_name(format.kind)) + " at " + std::to_string(format.rate));
     switch (format.kind) {
+        case CodecKind::g722:
+            return make_g722_encoder(format);
+        case CodecKind::opus:
+            return make_opus_encoder(format);
         case CodecKind::l16:
             return make_l16_encoder(format);
         default:
@@ -92,6 +111,10 @@ std::unique_ptr<Encoder> make_encoder(const CodecFormat& format) {
 std::unique_ptr<Decoder> make_decoder(const CodecFormat& format) {
     CHECK(format.is_possible(), "no decoder for " + std::string(encoding_name(format.kind)) + " at " + std::to_string(format.rate));
     switch (format.kind) {
+        case CodecKind::g722:
+            return make_g722_decoder(format);
+        case CodecKind::opus:
+            return make_opus_decoder(format);
         case CodecKind::l16:
             return make_l16_decoder(format);
         default:
@@ -101,6 +124,10 @@ std::unique_ptr<Decoder> make_decoder(const CodecFormat& format) {
 
 std::size_t samples_in(const CodecFormat& format, Bytes payload) {
     switch (format.kind) {
+        case CodecKind::g722:
+            return 2 * payload.size();
+        case CodecKind::opus:
+            return opus_samples_in(format.rate, payload);
         case CodecKind::l16:
             return payload.size() % 2 == 0 ? payload.size() / 2 : 0;
         default:
@@ -110,6 +137,10 @@ std::size_t samples_in(const CodecFormat& format, Bytes payload) {
 
 std::optional<int> level_of(const CodecFormat& format, Bytes payload) {
     switch (format.kind) {
+        case CodecKind::g722:
+            return std::nullopt;
+        case CodecKind::opus:
+            return opus_level(payload);
         case CodecKind::l16:
             return l16_level(payload);
         default:

@@ -23,14 +23,16 @@ struct CodecFormat {
     CodecKind kind = CodecKind::pcmu;
     std::uint32_t rate = 8000;    // samples a second to the encoder and from the decoder; see is_possible
     std::uint16_t ptime = 20;     // ms in a packet of ours: 10, 20, 30, 40, 60
-    std::uint32_t bitrate = 0;    // Opus: bits a second, 0: the codec's choice
+    std::uint32_t bitrate = 0;    // Opus: bits a second, 0: what suits the rate
     std::uint8_t complexity = 5;  // Opus: 0…10
     bool fec = true;              // Opus: in-band forward error correction
     bool dtx = false;             // Opus: discontinuous transmission
 
-    // 8000 for G.711, 16000 for G.722, 8000, 16000, 24000 or 48000 for Opus and L16; and a ptime of the list above.
+    // Rate: 8000 for G.711, 16000 for G.722, 8000, 16000, 24000 or 48000 for Opus and L16. ptime: as above, but Opus has no 30 ms, and L16
+    // only what fits into a datagram.
     bool is_possible() const;
-    std::uint32_t clock_rate() const;                                                   // RTP's: 8000 for G.722 too, 48000 for Opus
+    std::uint16_t nearest_ptime(unsigned asked) const;  // the longest that is possible and not above `asked`; at least 10
+    std::uint32_t clock_rate() const;                   // RTP's: 8000 for G.722 too, 48000 for Opus
     constexpr std::size_t samples() const { return std::size_t{rate} * ptime / 1000; }  // in a packet of ours
     auto operator<=>(const CodecFormat&) const = default;
 };
@@ -64,7 +66,8 @@ std::unique_ptr<Decoder> make_decoder(const CodecFormat& format);
 
 // Without decoding. Samples in a packet, at `format.rate`; 0: malformed.
 std::size_t samples_in(const CodecFormat& format, Bytes payload);
-// Empty: only decoding tells. Opus tells 0 where its voice flags say that there is none, and nothing else.
+// Empty: only decoding tells. Opus tells 0 where its voice flags say that there is none, and nothing else. They are flags of voice: a
+// steady tone or noise loses them within a second, however loud, so who must not lose it decodes a packet now and then all the same.
 std::optional<int> level_of(const CodecFormat& format, Bytes payload);
 
 // An rtpmap's encoding name (case-insensitive) and clock rate, and the name to write.

@@ -1,0 +1,55 @@
+#include "media/g722.hpp"
+
+// The library's states are plain structs without pointers: held in place, and copied to go on bit-exactly.
+#include <spandsp.h>
+#include <spandsp/private/g722.h>
+// The library redefines these in C++.
+#undef lrint
+#undef lrintf
+
+#include "base/check.hpp"
+#include "media/concealment.hpp"
+
+namespace confab::media {
+namespace {
+
+constexpr int kBitRate = 64000;
+
+class G722Encoder final : public Encoder {
+public:
+    G722Encoder() { CHECK(g722_encode_init(&state_, kBitRate, 0), "spandsp has no G.722"); }
+
+    std::size_t encode(std::span<const std::int16_t> frame, std::span<std::uint8_t> out) override {
+        CHECK(frame.size() % 2 == 0 && out.size() >= frame.size() / 2, "encoding into too little room");
+        return static_cast<std::size_t>(g722_encode(&state_, out.data(), frame.data(), static_cast<int>(frame.size())));
+    }
+    void take_state(const Encoder& other) override { state_ = dynamic_cast<const G722Encoder&>(other).state_; }
+
+private:
+    g722_encode_state_t state_{};
+};
+
+class G722Decoder final : public Decoder {
+public:
+    explicit G722Decoder(std::uint32_t rate) : concealment_(rate) { CHECK(g722_decode_init(&state_, kBitRate, 0), "spandsp has no G.722"); }
+
+    std::size_t decode(Bytes payload, std::span<std::int16_t> out) override {
+        if (payload.empty() || 2 * payload.size() > out.size()) return 0;
+        const auto samples = static_cast<std::size_t>(g722_decode(&state_, out.data(), payload.data(), static_cast<int>(payload.size())));
+        concealment_.hear(out.first(samples));
+        return samples;
+    }
+    void conceal(std::span<std::int16_t> out) override { concealment_.fill(out); }
+    bool recover(Bytes, std::span<std::int16_t>) override { return false; }
+
+private:
+    g722_decode_state_t state_{};
+    Concealment concealment_;
+};
+
+}  // namespace
+
+std::unique_ptr<Encoder> make_g722_encoder(const CodecFormat&) { return std::make_unique<G722Encoder>(); }
+std::unique_ptr<Decoder> make_g722_decoder(const CodecFormat& format) { return std::make_unique<G722Decoder>(format.rate); }
+
+}  // namespace confab::media
