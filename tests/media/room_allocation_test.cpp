@@ -4,11 +4,13 @@
 #include <cstdlib>
 #include <new>
 
+#include "media/allocations.hpp"
 #include "media/room_fixture.hpp"
 
-namespace {
+namespace confab::media::test {
 std::atomic<std::uint64_t> allocations{0};
 }
+using confab::media::test::allocations;
 
 // g++ sees malloc behind the one and free behind the other only where it inlines.
 #pragma GCC diagnostic ignored "-Wmismatched-new-delete"

@@ -17,15 +17,19 @@ inline Pcm sine(double hertz, double amplitude, std::uint32_t rate, std::size_t 
     return out;
 }
 
-// Like a vowel: a pulse train at `pitch` through two resonances, rising and falling four times a second.
-inline Pcm vowel(double pitch, double peak, std::uint32_t rate, std::size_t samples) {
+// Like a vowel: a pulse train at `pitch` through two resonances, rising and falling four times a second. A living voice also wobbles.
+struct Mouth {
+    double first = 700, second = 1200;  // Hz
+    double wobble = 0;
+};
+inline Pcm vowel(double pitch, double peak, std::uint32_t rate, std::size_t samples, const Mouth& mouth = {}) {
     const double turn = 6.283185307179586 / rate;
     const double radius = std::exp(-240.0 / rate);
-    const double first = 2 * radius * std::cos(700 * turn), second = 2 * radius * std::cos(1200 * turn);
+    const double first = 2 * radius * std::cos(mouth.first * turn), second = 2 * radius * std::cos(mouth.second * turn);
     double phase = 1, a1 = 0, a2 = 0, b1 = 0, b2 = 0, largest = 1e-9;
     std::vector<double> sound(samples);
     for (std::size_t i = 0; i < samples; ++i) {
-        phase += pitch / rate;
+        phase += pitch * (1 + mouth.wobble * std::sin(5.5 * turn * static_cast<double>(i))) / rate;
         const double pulse = phase >= 1 ? 1 : 0;
         if (phase >= 1) phase -= 1;
         const double a = pulse + first * a1 - radius * radius * a2;
