@@ -1,4 +1,4 @@
-"""What the signalling benchmarks share: servers under test, the load generator, and what the kernel says that a process tree has used."""
+"""What the benchmarks share: servers under test, the load generator, and what the kernel says that a process tree has used."""
 import json
 import os
 import pathlib
@@ -11,7 +11,7 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-TREE = HERE.parents[2]
+TREE = HERE.parents[1]
 BIN = pathlib.Path(os.environ.get("CONFAB_BIN", TREE / "build/release/bin"))
 REALM = "example.org"
 USERS = 100_000
@@ -130,7 +130,7 @@ class Kamailio(Server):
             for file in users.glob("users.sqlite*"):
                 shutil.copy(file, self.folder)
         self.port = free_port("127.0.0.1")
-        started = subprocess.run([HERE / "kamailio/start", variant, self.folder, str(self.port), str(SERVER_CORE)], stdout=subprocess.PIPE, text=True)
+        started = subprocess.run([HERE / "signalling/kamailio/start", variant, self.folder, str(self.port), str(SERVER_CORE)], stdout=subprocess.PIPE, text=True)
         if started.returncode != 0:
             raise Failed(f"kamailio {variant} did not start: exit {started.returncode}")
         self.pid = int(started.stdout)
@@ -235,12 +235,13 @@ def certificates(server):
         subprocess.run(["openssl", *map(str, command)], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def prepare(rivals):
-    packages = "$build_packages openssl iproute2 util-linux procps" + (" kamailio kamailio-sqlite-modules sqlite3" if rivals else "")
+def prepare(rivals, targets):
+    """Installs what is missing, `rivals` among it, and builds `targets`, or ends the program."""
+    packages = f"$build_packages openssl iproute2 util-linux procps {rivals}"
     script = f"set -e; cd {TREE}; . .ci/packages.sh; install_missing {packages} >&2; " \
              "launcher=; command -v ccache >/dev/null && launcher=-DCMAKE_CXX_COMPILER_LAUNCHER=ccache; " \
              "mkdir -p build; cmake -S . -B build/release -G Ninja -DCMAKE_BUILD_TYPE=Release -DCONFAB_TESTS=ON $launcher >build/release.log 2>&1 && " \
-             "cmake --build build/release --target sip-registrar sip-proxy sip-probe bench_floor >>build/release.log 2>&1 || { tail -30 build/release.log >&2; exit 1; }"
+             f"cmake --build build/release --target {targets} >>build/release.log 2>&1 || {{ tail -30 build/release.log >&2; exit 1; }}"
     if subprocess.run(["bash", "-c", script]).returncode != 0:
         cannot("run: packages or build failed")
 
