@@ -31,7 +31,6 @@
 #include "io/sound_file.hpp"
 #include "media/codec.hpp"
 #include "media/g711.hpp"
-#include "media/resample.hpp"
 #include "media/rtp.hpp"
 #include "media/srtp.hpp"
 
@@ -78,25 +77,14 @@ Packets encoded(const media::CodecFormat& format, std::span<const std::int16_t> 
     return packets;
 }
 
-std::vector<std::int16_t> at_rate(const std::vector<std::int16_t>& narrow, std::uint32_t rate) {
-    if (rate == 8000) return narrow;
-    media::Resampler resampler(8000, rate);
-    const std::size_t factor = rate / 8000;
-    std::vector<std::int16_t> wide(narrow.size() * factor);
-    for (std::size_t at = 0; at + 160 <= narrow.size(); at += 160)
-        resampler.run(std::span(narrow).subspan(at, 160), std::span(wide).subspan(at * factor, 160 * factor));
-    return wide;
-}
-
 Sound make_sound(media::CodecKind kind, const std::vector<std::int16_t>& speech) {
     Sound sound;
     sound.format.kind = kind;
-    if (kind == media::CodecKind::opus) sound.format.rate = 48000;
     std::vector<std::int16_t> quiet(8000), loud;
     for (std::size_t i = 0; i < kBurstPackets * 160; ++i) loud.push_back(i % 40 < 20 ? 12000 : -12000);  // 200 Hz and its harmonics, as a voice begins
-    sound.speech = encoded(sound.format, at_rate(speech, sound.format.rate));
-    sound.silence = encoded(sound.format, at_rate(quiet, sound.format.rate));
-    sound.burst = encoded(sound.format, at_rate(loud, sound.format.rate));
+    sound.speech = encoded(sound.format, speech);
+    sound.silence = encoded(sound.format, quiet);
+    sound.burst = encoded(sound.format, loud);
     return sound;
 }
 
@@ -175,7 +163,7 @@ private:
 
     std::size_t burster_ = 0;
     Nanoseconds burst_at_ = 0, next_burst_ = 0;
-    std::vector<bool> has_heard_ = std::vector<bool>(kListeners);
+    std::array<bool, kListeners> has_heard_{};
     std::uint64_t missed_bursts_ = 0;
     std::mt19937 random_{1};
     std::array<mmsghdr, kBatch> in_{};

@@ -42,7 +42,7 @@ class Bridge(Server):
         try:
             self.start("conf-locate", {"state": self.path("locate")})
             self.start("conf-bridge", {"listen": f"udp:{BRIDGE}:{self.port}", "media-address": BRIDGE, "media-ports": "10000-59999", "media-threads": threads,
-                                       "trusted": "127.0.0.0/8", "legs": 20000, "members": 4096, "loudest": loud, "codecs": codec, "transactions": 100000,
+                                       "trusted": "127.0.0.0/8", "legs": 20000, "members": 4096, "loudest": loud, **({"codecs": codec} if codec != "pcmu" else {}), "transactions": 100000,
                                        "locate-control": f"unix:{self.path('conf-locate.sock')}", **({"srtp": "optional"} if srtp else {})})
         except BaseException:
             self.__exit__()
