@@ -44,7 +44,7 @@ constexpr Field kLeftEvent[] = {
     {"member", FieldType::integer, true, "the member's number"},
     {"identity", FieldType::text, true, "who it is"},
     {"name", FieldType::text, true, "the name that the caller shows"},
-    {"reason", FieldType::text, true, "hung up, kicked, conference ended, media stopped, no ACK, no usable answer or no media"},
+    {"reason", FieldType::text, true, "hung up, kicked, conference ended, media stopped, session expired, no ACK, no usable answer or no media"},
 };
 constexpr Field kRoleEvent[] = {
     {"conference", FieldType::text, true, "its number"},

@@ -84,7 +84,7 @@ void Runner::play(const Step& step) {
         if (step.verb == "expect") return expect(step);
         if (step.verb == "ask") return expect_ask(fill(step.rest));
         if (step.verb == "answer") return answer(fill(step.rest));
-        if (step.verb == "time") return pass(step.rest);
+        if (step.verb == "time" || step.verb == "wait") return pass(step.rest, step.verb == "wait");
         if (step.verb == "status") return check_status(step.rest);
         if (step.verb == "do") return subject_->command(now_, words_of(fill(step.rest)));
         require(step.verb == "fail", "no such verb: " + step.verb);
@@ -100,8 +100,11 @@ void Runner::start() {
     config::Problems problems;
     const auto entries = config::split("scenario", config_, problems);
     require(problems.empty(), "config KEY = VALUE or config [SECTION NAME]");
-    require(subject_name_ == "proxy" || subject_name_ == "registrar", "subject proxy or subject registrar");
-    subject_ = subject_name_ == "proxy" ? make_proxy(entries) : make_registrar(entries);
+    static const std::map<std::string, std::unique_ptr<Subject> (*)(const config::Entries&), std::less<>> kSubjects = {
+        {"bridge", make_bridge}, {"proxy", make_proxy}, {"registrar", make_registrar}};
+    const auto make = kSubjects.find(subject_name_);
+    require(make != kSubjects.end(), "subject bridge, proxy or registrar");
+    subject_ = make->second(entries);
 }
 
 void Runner::let(std::string_view rest) {
@@ -276,9 +279,9 @@ void Runner::answer(std::string_view rest) {
     subject_->answer(now_, question, *value);
 }
 
-void Runner::pass(std::string_view rest) {
+void Runner::pass(std::string_view rest, bool until_sent) {
     const auto duration = config::Value<base::milliseconds>::parse(rest);
-    require(duration.has_value(), "time DURATION");
+    require(duration.has_value(), "time DURATION, wait DURATION");
     const auto end = now_.steady + *duration;
     constexpr int kMostTimers = 100'000;
     for (int fired = 0; fired < kMostTimers; ++fired) {
@@ -288,6 +291,7 @@ void Runner::pass(std::string_view rest) {
         now_.steady = to;
         if (!deadline || *deadline > end) return;
         subject_->expire(now_);
+        if (until_sent && !subject_->sent.empty()) return;
     }
     throw Failed("timers do not end");
 }

@@ -1,7 +1,7 @@
 // Plays one scenario (Unbound's replay files are the model): a subject, a clock that only the script moves, peers that say what the script
 // gives them.
 //
-//   subject proxy|registrar            which core; `config KEY = VALUE` lines follow, those of a section after `config [SECTION NAME]`
+//   subject bridge|proxy|registrar            which core; `config KEY = VALUE` lines follow, those of a section after `config [SECTION NAME]`
 //   include FILE                       plays that file here
 //   let NAME = TEXT                    ${NAME} from here on; `let NAME = digest ALGORITHM USER REALM PASSWORD METHOD URI NONCE NC CNONCE`
 //   message NAME                       a message to use again, up to a line with a single dot; ${length} is its body's
@@ -17,6 +17,7 @@
 //   ask DAEMON COMMAND [NAME=TEXT…]    the next question
 //   answer JSON | failure CODE         answers the last question
 //   time DURATION                      passes, timers fire on the way
+//   wait DURATION                      passes until a message is sent, at most so long
 //   fail udp|tcp PEER [flow=N]         a flow fails
 //   do WORDS…                          what only this subject can
 //   status NAME=TEXT…                  members of the subject's status
@@ -58,7 +59,7 @@ private:
     void expect_details(const Step& step, const Sent& sent);
     void expect_ask(std::string_view rest);
     void answer(std::string_view rest);
-    void pass(std::string_view rest);
+    void pass(std::string_view rest, bool until_sent);
     void check_status(std::string_view rest);
     void collect();
     Sent take_sent();

@@ -45,6 +45,7 @@ protected:
     void take(const sip::Outbox& outbox);
 };
 
+std::unique_ptr<Subject> make_bridge(const config::Entries& entries);
 std::unique_ptr<Subject> make_proxy(const config::Entries& entries);
 std::unique_ptr<Subject> make_registrar(const config::Entries& entries);
 

@@ -1,6 +1,7 @@
 // A new call until it is answered: what it must be, what the directory says of it, and its RTP sockets.
 #include <algorithm>
 
+#include "conf-bridge/capabilities.hpp"
 #include "conf-bridge/core.hpp"
 #include "conf-bridge/privacy.hpp"
 
@@ -39,11 +40,15 @@ bool is_sdp(std::string_view content_type) {
 
 }  // namespace
 
+std::span<const std::string_view> Core::option_tags() const {
+    const std::span<const std::string_view> tags = kOptionTags;
+    return config_.session_timer ? tags : tags.first(tags.size() - 1);
+}
+
+std::string Core::capability_lines() const { return allow_line() + supported_line(option_tags()); }
+
 bool Core::admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& source) {
-    std::string unsupported;
-    for (const auto& header : message_.headers())
-        if (header.id == sip::HeaderName::require && !header.value.empty())
-            unsupported += "Unsupported: " + std::string(header.value) + "\r\n";
+    const auto unsupported = unsupported_line(message_, option_tags());
     if (unsupported.empty()) return true;
     counters_.add(Metric::refused_methods);
     reply(turn, server, source, 420, unsupported);
@@ -60,6 +65,16 @@ bool Core::admit_content(Turn turn, sip::ServerId server, const sip::Hop& source
     return false;
 }
 
+// RFC 4028 §9.
+bool Core::admit_interval(Turn turn, sip::ServerId server, const sip::Hop& source) {
+    if (!SessionTimer::is_too_short(message_, timer_policy())) return true;
+    counters_.add(Metric::refused_methods);
+    std::string line = "Min-SE: ";
+    base::append_number(line, static_cast<std::uint64_t>(config_.min_se.count()));
+    reply(turn, server, source, 422, line + "\r\n");
+    return false;
+}
+
 void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
     counters_.add(Metric::invites);
     if (!is_trusted(source)) {
@@ -67,7 +82,7 @@ void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
         return reply(turn, server, source, 403);
     }
     if (draining_ || legs_.size() >= config_.legs) return refuse_busy(turn, server, source);
-    if (!admit_content(turn, server, source)) return;
+    if (!admit_content(turn, server, source) || !admit_interval(turn, server, source)) return;
     if (!message_.body.empty()) {
         if (const auto answered = answer_offer(Leg{}, message_.body); !answered) {
             counters_.add(Metric::refused_media);

@@ -51,6 +51,15 @@ config::Table make_keys() {
             .is_live(),
         key("media-timeout", &Config::media_timeout, "10s",
             "A leg that sends no RTP for so long is ended, unless it is held.").between(500, 3'600'000),
+        key("session-timer", &Config::session_timer, "yes",
+            "Whether calls end whose sessions nobody refreshes (RFC 4028); the bridge refreshes where the caller's device cannot.")
+            .is_live(),
+        key("session-expires", &Config::session_expires, "30m", "How long a session lives without a refresh; a caller may ask for less.")
+            .between(90'000, 86'400'000)
+            .is_live(),
+        key("min-se", &Config::min_se, "90s", "Shortest session interval that a caller may ask for; a shorter one is answered 422.")
+            .between(90'000, 86'400'000)
+            .is_live(),
         key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("prompts", &Config::prompts, "",
@@ -107,6 +116,8 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
     if (config.locate_control.kind != config::ControlAddress::Kind::unix_path)
         complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
     check_media(config, entries, problems);
+    if (config.session_expires < config.min_se)
+        complain(entries, problems, "session-expires", "at least min-se", std::to_string(config.session_expires.count()) + "s");
     return config;
 }
 
@@ -121,6 +132,9 @@ void take_live(Config& running, const Config& fresh) {
     running.passcode_tries = fresh.passcode_tries;
     running.passcode_length = fresh.passcode_length;
     running.digit_timeout = fresh.digit_timeout;
+    running.session_timer = fresh.session_timer;
+    running.session_expires = fresh.session_expires;
+    running.min_se = fresh.min_se;
     running.members = fresh.members;
     running.mask_numbers = fresh.mask_numbers;
 }

@@ -29,6 +29,8 @@ struct Config : config::Signalling, ParameterKeys {
     std::uint32_t passcode_tries = 3, passcode_length = 32;
     bool mask_numbers = false;
     base::milliseconds digit_timeout{10'000}, media_timeout{10'000};
+    bool session_timer = true;
+    base::seconds session_expires{1800}, min_se{90};
     std::uint32_t loudest = 3, talk_level = 180;
     std::string prompts;
     std::uint32_t legs = 0, conferences = 0, members = 0;

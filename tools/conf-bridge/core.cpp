@@ -2,23 +2,19 @@
 
 #include <algorithm>
 
+#include "conf-bridge/capabilities.hpp"
 #include "sip/compose.hpp"
 
 namespace confab::bridge {
 namespace {
 
-constexpr unsigned kAlarmBits = 2;
+constexpr unsigned kAlarmBits = 3;
 constexpr std::uint64_t kBeatQuestion = 0;  // no leg waits for its answer
 
 // Tags and branches must not come from one stream, or each would tell about the other.
 base::Seed tag_seed(base::Seed seed) {
     seed.back() ^= 0xff;
     return seed;
-}
-
-bool is_served(sip::Method method) {
-    using enum sip::Method;
-    return method == invite || method == bye || method == options || method == info || method == update;
 }
 
 }  // namespace
@@ -39,13 +35,15 @@ void Core::receive(base::Now now, const sip::Hop& source, std::string_view bytes
     handle(turn, transactions_.receive(now, source, message_, effects.transmit), source);
 }
 
-// Answers to our BYEs, and their absence, change nothing: the leg is gone already.
 void Core::handle(Turn turn, const sip::Event& event, const sip::Hop& source) {
     using enum sip::Event::Kind;
     switch (event.kind) {
         case request: return on_request(turn, event.server, source);
         case ack: return on_ack(turn);
         case cancel: return on_cancel(turn, event.server);
+        case response:
+        case timeout:
+        case unreachable: return on_outcome(turn, event);
         default: return;
     }
 }
@@ -66,15 +64,21 @@ void Core::on_request(Turn turn, sip::ServerId server, const sip::Hop& source) {
     counters_.add(Metric::requests);
     if (!is_served(message_.method)) {
         counters_.add(Metric::refused_methods);
-        return reply(turn, server, source, message_.method == sip::Method::other ? 501 : 405, kAllow);
+        return reply(turn, server, source, message_.method == sip::Method::other ? 501 : 405, allow_line());
     }
     const auto uri = sip::parse_uri(message_.uri);
     if (!uri || !(base::iequals(uri->scheme, "sip") || base::iequals(uri->scheme, "sips"))) return reply(turn, server, source, 416);
     if (!admit_extensions(turn, server, source)) return;
     if (!message_.to_tag.empty()) return on_in_dialog(turn, server, source);
     if (message_.method == sip::Method::invite) return on_invite(turn, server, source);
-    if (message_.method == sip::Method::options) return reply(turn, server, source, 200, kCapabilities);
+    if (message_.method == sip::Method::options) return on_options(turn, server, source);
     reply(turn, server, source, 481);
+}
+
+// §11.2: the status that an INVITE would get, as far as it does not turn on who calls whom.
+void Core::on_options(Turn turn, sip::ServerId server, const sip::Hop& source) {
+    if (draining_ || legs_.size() >= config_.legs) return reply(turn, server, source, 503, retry_after());
+    reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + capability_lines());
 }
 
 void Core::on_cancel(Turn turn, sip::ServerId server) {
@@ -171,6 +175,7 @@ void Core::on_alarm(Turn turn, media::LegId id, Alarm alarm) {
     Leg* leg = find(id);
     if (!leg) return;
     if (alarm == Alarm::digits) return on_digit_timeout(turn, *leg);
+    if (alarm == Alarm::session) return on_session_due(turn, *leg);
     if (!leg->unacknowledged) return;
     auto& answer = *leg->unacknowledged;
     if (alarm == Alarm::retransmit) {

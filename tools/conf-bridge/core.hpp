@@ -26,6 +26,7 @@
 #include "conf-bridge/leg.hpp"
 #include "conf-bridge/media_link.hpp"
 #include "conf-bridge/metrics.hpp"
+#include "conf-bridge/session_timer.hpp"
 #include "local/messages.hpp"
 #include "local/value.hpp"
 #include "sip/grammar.hpp"
@@ -65,9 +66,6 @@ struct Effects {
 };
 
 inline constexpr std::size_t kTagLength = 16;
-inline constexpr std::string_view kAllow = "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\n";
-inline constexpr std::string_view kCapabilities =
-    "Allow: INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE\r\nAccept: application/sdp\r\nAccept-Encoding: identity\r\nSupported:\r\n";
 
 // A command's reply: fields, or the rows of a listing.
 struct Reply {
@@ -103,13 +101,15 @@ private:
         base::Now now;
         Effects& effects;
     };
-    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat };
+    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat, session };
+    enum class Errand : std::uint8_t { bye, refresh };  // what a request of ours was for
     enum class Entry : std::uint8_t { admitted, ask_passcode, wrong_passcode, unknown, unavailable, full, locked, too_many };
 
     // core.cpp: inputs and answers
     void handle(Turn turn, const sip::Event& event, const sip::Hop& source);
     void on_malformed(Turn turn, const sip::Hop& source);
     void on_request(Turn turn, sip::ServerId server, const sip::Hop& source);
+    void on_options(Turn turn, sip::ServerId server, const sip::Hop& source);
     void on_cancel(Turn turn, sip::ServerId server);
     void reply(Turn turn, sip::ServerId server, const sip::Hop& source, int status, std::string_view headers = {}, std::string_view reason = {});
     void reply_to(Turn turn, const Leg& leg, int status, std::string_view headers = {}, std::string_view reason = {});
@@ -120,8 +120,11 @@ private:
     void disarm(media::LegId id, Alarm alarm);
 
     // admission.cpp: a new call until it is answered
+    std::span<const std::string_view> option_tags() const;
+    std::string capability_lines() const;  // Allow and Supported
     bool admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& source);
     bool admit_content(Turn turn, sip::ServerId server, const sip::Hop& source);
+    bool admit_interval(Turn turn, sip::ServerId server, const sip::Hop& source);
     void on_invite(Turn turn, sip::ServerId server, const sip::Hop& source);
     void open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key);
     std::string contact_for(const sip::Hop& source, const sip::Uri& uri) const;
@@ -158,6 +161,18 @@ private:
     void hang_up(Turn turn, Leg& leg, Farewell farewell);
     void release(Turn turn, Leg& leg, Farewell farewell);
     void send_bye(Turn turn, Leg& leg, Farewell farewell);
+
+    // requests.cpp: requests of ours within a dialog, and what becomes of them
+    void send_request(Turn turn, Leg& leg, sip::Method method, Errand errand, std::string_view headers = {}, std::string_view content_type = {},
+                      std::string_view body = {});
+    void on_outcome(Turn turn, const sip::Event& event);
+    TimerPolicy timer_policy() const;
+    void arm_session(Leg& leg);
+    void on_session_due(Turn turn, Leg& leg);
+    void refresh(Turn turn, Leg& leg);
+    void on_refreshed(Turn turn, Leg& leg);
+    void on_refresh_failed(Turn turn, Leg& leg, int status, const sip::Message* response);
+    void acknowledge(Turn turn, Leg& leg);
 
     // floor.cpp: lobby and conference
     void enter(Turn turn, Leg& leg);

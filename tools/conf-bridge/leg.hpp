@@ -8,6 +8,7 @@
 
 #include "base/time.hpp"
 #include "conf-bridge/parameters.hpp"
+#include "conf-bridge/session_timer.hpp"
 #include "media/room.hpp"
 #include "sdp/offer_answer.hpp"
 #include "sip/dialog.hpp"
@@ -24,6 +25,7 @@ inline constexpr Farewell kHungUp{0, "hung up"};
 inline constexpr Farewell kKicked{403, "kicked"};
 inline constexpr Farewell kConferenceEnded{410, "conference ended"};
 inline constexpr Farewell kMediaStopped{408, "media stopped"};
+inline constexpr Farewell kNotRefreshed{408, "session expired"};
 inline constexpr Farewell kNoAck{408, "no ACK"};
 inline constexpr Farewell kBadAnswer{488, "no usable answer"};
 inline constexpr Farewell kNoMedia{503, "no media"};
@@ -37,6 +39,12 @@ struct UnacknowledgedAnswer {
     std::uint32_t cseq = 0;
     base::milliseconds interval{500};
     bool is_offer = false;  // the answer comes in the ACK
+};
+
+// Our re-INVITE or UPDATE that waits for its answer.
+struct OwnRequest {
+    std::uint32_t cseq = 0;
+    bool by_invite = false;
 };
 
 // What belongs to the member rather than to the call: a leg that takes another's place takes all of it.
@@ -64,6 +72,8 @@ struct Leg : Standing {
     sip::Dialog dialog;
     std::string contact;  // whole value of our Contact
     std::optional<UnacknowledgedAnswer> unacknowledged;
+    SessionTimer timer;
+    std::optional<OwnRequest> own_request;
     std::optional<Farewell> farewell;  // to be ended as soon as BYE is allowed (§15), or once the prompt is over
 
     // Who.

@@ -7,7 +7,7 @@ namespace confab::bridge {
 
 enum class Metric {
     requests, malformed, dropped, oversized, invites, answered, joined, refused_untrusted, refused_unknown, refused_passcode, refused_full,
-    refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped,
+    refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped, refreshes, expired_sessions,
     beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, legs, lobby, conferences, dialogs, server_transactions,
     client_transactions, media_sockets, rooms, count_
 };
@@ -26,12 +26,14 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_refused_full", metrics::Kind::counter, "Legs turned away from full conferences"},
     {"confab_bridge_refused_locked", metrics::Kind::counter, "Legs turned away from locked conferences"},
     {"confab_bridge_refused_media", metrics::Kind::counter, "Offers answered 400, 415 or 488, and answers in ACK that ended their leg"},
-    {"confab_bridge_refused_methods", metrics::Kind::counter, "Requests answered 405, 420 or 501"},
+    {"confab_bridge_refused_methods", metrics::Kind::counter, "Requests answered 405, 420, 422 or 501"},
     {"confab_bridge_overloaded", metrics::Kind::counter, "Calls answered 503 because a bound was reached or the bridge drains"},
     {"confab_bridge_unanswered_questions", metrics::Kind::counter, "Questions that the directory did not answer"},
     {"confab_bridge_cancelled", metrics::Kind::counter, "Calls cancelled by the caller"},
     {"confab_bridge_unacknowledged", metrics::Kind::counter, "Legs ended because no ACK came"},
     {"confab_bridge_media_stopped", metrics::Kind::counter, "Legs ended because their RTP stopped"},
+    {"confab_bridge_refreshes", metrics::Kind::counter, "Sessions that the bridge asked to refresh"},
+    {"confab_bridge_expired_sessions", metrics::Kind::counter, "Legs ended because their session was not refreshed"},
     {"confab_bridge_beats_failed", metrics::Kind::counter, "Beats that the directory did not accept"},
     {"confab_bridge_lost_ticks", metrics::Kind::counter, "Mixing ticks that came too late and were skipped"},
     {"confab_bridge_rtp_received", metrics::Kind::counter, "RTP packets taken"},

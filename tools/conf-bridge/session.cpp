@@ -1,6 +1,7 @@
 // The dialog of a leg once it is answered: offers and answers (RFC 3264), ACK, re-INVITE, UPDATE, INFO, BYE.
 #include <algorithm>
 
+#include "conf-bridge/capabilities.hpp"
 #include "conf-bridge/core.hpp"
 #include "sip/compose.hpp"
 
@@ -65,7 +66,8 @@ std::expected<Core::Proposal, int> Core::describe(Leg& leg) {
 }
 
 void Core::compose_success(std::string& out, const Leg& leg, const sip::Hop& source, std::string_view body) const {
-    const std::string headers = "Contact: " + leg.contact + "\r\n" + std::string(kAllow) + "Supported:\r\n";
+    std::string headers = "Contact: " + leg.contact + "\r\n" + capability_lines();
+    leg.timer.append_answer(headers);
     sip::ResponseParts parts;
     parts.to_tag = leg.dialog.id.local_tag;
     parts.headers = headers;
@@ -80,11 +82,13 @@ void Core::accept(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& sou
     answer.cseq = message_.cseq;
     answer.interval = timers_.t1;
     answer.is_offer = proposal.is_offer;
+    leg.timer.answer(message_, timer_policy(), turn.now, random_);
     compose_success(answer.bytes, leg, source, proposal.body);
     transactions_.respond(turn.now, server, answer.bytes, turn.effects.transmit);
     leg.unacknowledged = std::move(answer);
     arm(leg.id, Alarm::retransmit, turn.now.steady + timers_.t1);
     arm(leg.id, Alarm::no_ack, turn.now.steady + timers_.b());
+    arm_session(leg);
 }
 
 void Core::on_ack(Turn turn) {
@@ -125,13 +129,13 @@ void Core::on_in_dialog(Turn turn, sip::ServerId server, const sip::Hop& source)
         case sip::Method::bye:
             reply(turn, server, source, 200);
             return release(turn, *leg, kHungUp);
-        default: return reply(turn, server, source, 200, kCapabilities);
+        default: return reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + capability_lines());
     }
 }
 
 void Core::on_reinvite(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source) {
-    if (leg.unacknowledged) return reply(turn, server, source, 491);
-    if (!admit_content(turn, server, source)) return;
+    if (leg.unacknowledged || (leg.own_request && leg.own_request->by_invite)) return reply(turn, server, source, 491);
+    if (!admit_content(turn, server, source) || !admit_interval(turn, server, source)) return;
     const auto proposal = describe(leg);
     if (!proposal) {
         counters_.add(Metric::refused_media);
@@ -143,8 +147,10 @@ void Core::on_reinvite(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop
 
 void Core::on_update(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source) {
     std::string body;
+    if (!admit_interval(turn, server, source)) return;
     if (!message_.body.empty()) {
-        if (leg.unacknowledged && leg.unacknowledged->is_offer) return reply(turn, server, source, 491);
+        const bool is_glare = (leg.unacknowledged && leg.unacknowledged->is_offer) || (leg.own_request && leg.own_request->by_invite);
+        if (is_glare) return reply(turn, server, source, 491);
         if (!admit_content(turn, server, source)) return;
         auto proposal = describe(leg);
         if (!proposal) {
@@ -153,6 +159,8 @@ void Core::on_update(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& 
         }
         body = std::move(proposal->body);
     }
+    leg.timer.answer(message_, timer_policy(), turn.now, random_);
+    arm_session(leg);
     scratch_.clear();
     compose_success(scratch_, leg, source, body);
     transactions_.respond(turn.now, server, scratch_, turn.effects.transmit);
@@ -192,13 +200,10 @@ void Core::hang_up(Turn turn, Leg& leg, Farewell farewell) {
 }
 
 void Core::send_bye(Turn turn, Leg& leg, Farewell farewell) {
-    std::string branch, extra;
-    transactions_.append_branch(branch);
+    std::string extra;
     if (farewell.cause != 0)
         extra = "Reason: SIP;cause=" + std::to_string(farewell.cause) + ";text=\"" + std::string(farewell.text) + "\"\r\n";
-    scratch_.clear();
-    leg.dialog.append_request(scratch_, sip::Method::bye, branch, listener_of(leg.dialog.hop).visible().text(), leg.contact, extra);
-    transactions_.request(turn.now, leg.dialog.hop, scratch_, 0, turn.effects.transmit);
+    send_request(turn, leg, sip::Method::bye, Errand::bye, extra);
 }
 
 void Core::release(Turn turn, Leg& leg, Farewell farewell) {
@@ -208,7 +213,7 @@ void Core::release(Turn turn, Leg& leg, Farewell farewell) {
         tell(turn, leg, CloseLeg{leg.id});
         --load_[leg.thread];
     }
-    for (const auto alarm : {Alarm::retransmit, Alarm::no_ack, Alarm::digits}) disarm(leg.id, alarm);
+    for (const auto alarm : {Alarm::retransmit, Alarm::no_ack, Alarm::digits, Alarm::session}) disarm(leg.id, alarm);
     by_tag_.erase(leg.dialog.id.local_tag);
     by_server_.erase(leg.server);
     if (!leg.call_key.empty()) by_call_.erase(leg.call_key);

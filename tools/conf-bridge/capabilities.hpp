@@ -1,0 +1,26 @@
+// What the focus understands of SIP: methods and option tags, for Allow, Supported, Require and OPTIONS. Each is told in one place. Pure.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "sip/message.hpp"
+
+namespace confab::bridge {
+
+inline constexpr sip::Method kMethods[] = {sip::Method::invite,  sip::Method::ack,  sip::Method::cancel, sip::Method::bye,
+                                           sip::Method::options, sip::Method::info, sip::Method::update};
+inline constexpr std::string_view kTimerTag = "timer";        // RFC 4028
+inline constexpr std::string_view kOptionTags[] = {kTimerTag};  // the timer's last: the configuration may turn it off
+
+bool is_served(sip::Method method);
+const std::string& allow_line();                                      // "Allow: …\r\n"
+std::string supported_line(std::span<const std::string_view> tags);  // "Supported: …\r\n"
+
+// Whether a header that lists tokens (Supported, Require, Allow), in however many lines, has this one.
+bool lists(const sip::Message& message, sip::HeaderName header, std::string_view token);
+// What 420 answers: `Unsupported` with every tag of Require that is not ours; empty when all are.
+std::string unsupported_line(const sip::Message& request, std::span<const std::string_view> tags);
+
+}  // namespace confab::bridge
