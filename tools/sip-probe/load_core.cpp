@@ -79,7 +79,7 @@ void LoadCore::begin_one(base::Instant now, Sendings& out) {
     auto& slot = slots_[at];
     slot.intended = plan_.rate > 0 ? intended(number) : now;
     slot.user = user;
-    slot.cseq = static_cast<std::uint32_t>(2 * number + 1) & 0x7fffffff;
+    slot.cseq = static_cast<std::uint32_t>(4 * number + 1) & 0x7fffffff;
     slot.line = static_cast<std::uint16_t>(line);
     extra_.clear();
     if (plan_.keep_nonce) credentials_.append_kept(extra_, slot.user);

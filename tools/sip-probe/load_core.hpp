@@ -42,8 +42,9 @@ public:
     const LoadTally& tally() const { return tally_; }
 
 private:
-    // The requests of an operation, in order; the letter ends the branch. `talking` stands for the ACK and the time until BYE.
-    enum class Step : char { none = '-', first = 'a', authorized = 'b', talking = 't', ending = 'z' };
+    // The requests of an operation, in order; the letter ends the branch. `renewed` answers a stale nonce (RFC 7616 §3.3), `talking` stands for the
+    // ACK and the time until BYE.
+    enum class Step : char { none = '-', first = 'a', authorized = 'b', renewed = 'c', talking = 't', ending = 'z' };
     // The last of these and what follows it: T1, 2·T1, 4·T1, …
     enum AlarmKind : std::size_t { give_up, hang_up, resend };
     struct Slot {
@@ -89,7 +90,7 @@ private:
     void answer_request(std::size_t line, Sendings& out);
 
     bool is_call() const { return plan_.operation == Operation::call; }
-    static bool is_asking(Step step) { return step == Step::first || step == Step::authorized || step == Step::ending; }
+    static bool is_asking(Step step) { return step == Step::first || step == Step::authorized || step == Step::renewed || step == Step::ending; }
 
     LoadPlan plan_;
     std::string run_;

@@ -36,6 +36,11 @@ bool LoadCredentials::append_answer(std::string& out, const sip::Message& respon
     return true;
 }
 
+bool LoadCredentials::append_renewed(std::string& out, const sip::Message& response, std::size_t user) {
+    const auto challenge = challenge_in(response);
+    return challenge && challenge->stale && append_answer(out, response, user);
+}
+
 void LoadCredentials::append_kept(std::string& out, std::size_t user) {
     const auto found = kept_.find(user);
     if (found == kept_.end()) return;

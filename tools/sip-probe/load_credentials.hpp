@@ -20,6 +20,8 @@ public:
 
     // Appends the credentials line that answers a 401 or 407. False: no challenge in it that we can answer.
     bool append_answer(std::string& out, const sip::Message& response, std::size_t user);
+    // The same for a challenge after credentials were sent. False also where it does not say that only their nonce was stale.
+    bool append_renewed(std::string& out, const sip::Message& response, std::size_t user);
     // Appends credentials for a nonce that is kept from before; nothing without one.
     void append_kept(std::string& out, std::size_t user);
 

@@ -88,7 +88,7 @@ void LoadCore::request(base::Instant now, std::size_t at, Step step, Sendings& o
         tail_ += "Content-Length: 0\r\n\r\n";
     }
     const auto method = step == Step::ending ? "BYE" : first_method(plan_.operation);
-    const auto cseq = slot.cseq + (step == Step::first ? 0 : step == Step::authorized ? 1 : 2);
+    const auto cseq = slot.cseq + (step == Step::first ? 0U : step == Step::authorized ? 1U : step == Step::renewed ? 2U : 3U);
     const auto bytes = out.compose(slot.line, [&](std::string& text) { compose(at, step, slot.to, method, cseq, text); });
     if (plan_.retransmit) slot.request = bytes;
     alarms_.set(give_up, now, at, slot.mark);
@@ -169,6 +169,7 @@ void LoadCore::on_final(base::Instant now, std::size_t at, Sendings& out) {
     const bool challenged = message_.status == 401 || message_.status == 407;
     extra_.clear();
     if (challenged && slot.step == Step::first && credentials_.append_answer(extra_, message_, slot.user)) return request(now, at, Step::authorized, out);
+    if (challenged && slot.step == Step::authorized && credentials_.append_renewed(extra_, message_, slot.user)) return request(now, at, Step::renewed, out);
     fail(at, std::to_string(message_.status));
 }
 

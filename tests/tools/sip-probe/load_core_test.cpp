@@ -157,6 +157,28 @@ TEST_CASE("REGISTER answers one challenge") {
     CHECK(rig.core.tally().refused_credentials() == 1);
 }
 
+TEST_CASE("a stale nonce is answered with the new one, once") {
+    const std::string stale = "WWW-Authenticate: Digest realm=\"r\", nonce=\"m\", qop=\"auth\", algorithm=MD5, stale=true\r\n";
+    Rig rig({.operation = Operation::register_, .outstanding = 1, .count = 2});
+    rig.core.begin(rig.now);
+    const auto first = rig.advance(milliseconds(0));
+    REQUIRE(first.size() == 1);
+    const auto second = rig.answer(first[0], 401, kChallenge);
+    REQUIRE(second.size() == 1);
+    const auto third = rig.answer(second[0], 401, stale);  // the server began anew in between
+    REQUIRE(third.size() == 1);
+    CHECK(sip::parse_digest_answer(split(third[0]).value(sip::HeaderName::authorization))->nonce == "m");
+    CHECK(split(third[0]).cseq == split(second[0]).cseq + 1);
+    CHECK(split(third[0]).via.branch != split(second[0]).via.branch);
+    const auto next = rig.answer(third[0], 200);
+    REQUIRE(next.size() == 1);
+    CHECK(split(next[0]).cseq > split(third[0]).cseq);
+    rig.answer(rig.answer(rig.answer(next[0], 401, kChallenge).at(0), 401, stale).at(0), 401, stale);
+    CHECK(rig.core.is_over());
+    CHECK(rig.core.tally().answered == 1);
+    CHECK(rig.core.tally().refused_credentials() == 1);
+}
+
 TEST_CASE("a call is challenged, answered, acknowledged along its route, held and ended") {
     Rig rig({.operation = Operation::call, .uri = "sip:bob@example.org", .count = 1, .hold = milliseconds(100), .retransmit = true});
     rig.core.begin(rig.now);
