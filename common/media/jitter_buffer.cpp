@@ -2,40 +2,53 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace confab::media {
 namespace {
 
-constexpr unsigned kConceal = 3;      // misses worth concealing: 60 ms, then silence is kinder than a repeated sound
-constexpr unsigned kPause = 10;       // misses after which the sender is taken to have paused
-constexpr int kMaxReorder = 10;       // a packet later than this is a stray, not the network's habit
-constexpr unsigned kCalm = 200;       // 4 s
-constexpr unsigned kCalmFarOff = 25;  // 0.5 s, when the delay is far more than needed
-constexpr std::uint64_t kFarOff = 3;
-constexpr std::uint64_t kNoWait = std::numeric_limits<std::uint64_t>::max();
-constexpr std::size_t kFrameOctets = 160;
+constexpr Micros kMargin = 1'000;      // earlier than needed: less is nearly late
+constexpr Micros kConceal = 60'000;    // worth concealing; then silence is kinder than a repeated sound
+constexpr Micros kPause = 200'000;     // of nothing: the sender has paused
+constexpr Micros kTooLate = 200'000;   // a packet later than this is a stray, not the network's habit
+constexpr Micros kAhead = 40'000;      // of the time stamp: a pause
+constexpr Micros kCalm = 4'000'000, kLongestCalm = 32'000'000;
+constexpr Micros kCalmFarOff = 500'000;  // when the delay is longer than needed by…
+constexpr Micros kFarOff = 60'000;
+constexpr Micros kShortestStep = 10'000, kUsualLength = 20'000;
+constexpr Micros kNotWorthIt = 2'500;  // to lengthen or shorten: less than any pitch period
+constexpr Micros kNoWait = std::numeric_limits<Micros>::max();
+
+constexpr Micros round_up(Micros value, Micros step) { return (value + step - 1) / step * step; }
 
 }  // namespace
 
-void JitterBuffer::reset() {
-    started_ = false;
-    for (auto& one : slots_) one.full = false;
+JitterBuffer::JitterBuffer(const Limits& limits) : limits_(limits), octets_(limits.octets), length_(kUsualLength), step_(kUsualLength) {}
+
+void JitterBuffer::clear() {
+    slots_.fill({});
+    first_block_ = block_count_ = 0;
     jump_.reset();
-    played_ = 0;
-    depth_ = target_ = wait_ = misses_ = calm_ = 0;
+    absent_ = owed_ = 0;
+    paused_ = false;
+}
+
+void JitterBuffer::restart(const Limits& limits) {
+    limits_ = limits;
+    octets_.resize(limits.octets);
+    clear();
+    started_ = starting_ = false;
+    target_ = waited_ = 0;
+    length_ = step_ = kUsualLength;
+    calm_ = kCalm;
 }
 
 // Keeps what was learned about the network: a new stream comes over the same path.
 void JitterBuffer::start_at(const RtpPacket& packet) {
-    for (auto& one : slots_) one.full = false;
-    started_ = true;
+    clear();
+    started_ = starting_ = true;
     ssrc_ = packet.ssrc;
     next_ = newest_ = packet.sequence;
-    jump_.reset();
-    played_ = 0;
-    wait_ = target_;
-    misses_ = calm_ = 0;
-    shortest_wait_ = kNoWait;
 }
 
 bool JitterBuffer::accept_jump(const RtpPacket& packet) {
@@ -45,44 +58,133 @@ bool JitterBuffer::accept_jump(const RtpPacket& packet) {
     return confirmed;
 }
 
-bool JitterBuffer::insert(const RtpPacket& packet, std::uint64_t tick) {
-    if (packet.payload.size() > kMaxPayload) return ++late_, false;
-    if (!started_ || packet.ssrc != ssrc_) start_at(packet);
+bool JitterBuffer::insert(const RtpPacket& packet, Micros arrival, Micros length, bool pause) {
+    if (packet.payload.size() > octets_.size()) return ++late_, false;
+    if (!started_ || packet.ssrc != ssrc_) {
+        if (started_ && packet.payload.empty()) return ++late_, false;  // beside the stream, not instead of it
+        start_at(packet);
+    }
     int ahead = sequence_distance(packet.sequence, next_);
-    if (ahead >= static_cast<int>(kSlots) || ahead < -static_cast<int>(kSlots)) {
+    constexpr int kReach = kSlots - kKept - 1;
+    if (ahead >= kReach || ahead < -static_cast<int>(kSlots)) {
         if (!accept_jump(packet)) return ++late_, false;
         ahead = 0;
     }
     if (ahead < 0) {
-        note_late(packet.sequence);
+        note_late(packet.sequence, arrival);
         return ++late_, false;
     }
-    if (holds(packet.sequence)) return ++late_, false;
-
     Slot& into = slot(packet.sequence);
-    into.full = true;
+    if (holds(packet.sequence)) return ++late_, false;
+    into.state = Slot::State::free;
+    if (!store(into, packet.payload)) return ++late_, false;
+    if (length > 0) learn_step(length);
+    into.state = Slot::State::held;
     into.marker = packet.marker;
+    into.pause = pause;
+    into.level = static_cast<std::int16_t>(packet.level);
     into.sequence = packet.sequence;
-    into.size = static_cast<std::uint16_t>(packet.payload.size());
-    into.arrival = tick;
-    std::ranges::copy(packet.payload, into.payload.begin());
+    into.timestamp = packet.timestamp;
+    into.length = static_cast<std::uint32_t>(length > 0 ? length : length_);
+    into.arrival = arrival;
     if (sequence_distance(packet.sequence, newest_) > 0) newest_ = packet.sequence;
     return true;
 }
 
-// A packet whose turn was given up: waiting so much longer would have saved it.
-void JitterBuffer::note_late(std::uint16_t sequence) {
-    const int behind = sequence_distance(next_, sequence);
-    if (behind > kMaxReorder || (played_ >> (behind - 1) & 1)) return;
-    const unsigned more = static_cast<unsigned>(behind);
-    if (more <= wait_) return;
-    target_ = std::min(target_ + more - wait_, kMaxDelay);
-    wait_ = more;
+void JitterBuffer::learn_step(Micros length) {
+    length_ = length;
+    step_ = std::max(std::gcd(length, limits_.tick), kShortestStep);
+}
+
+bool JitterBuffer::store(Slot& into, Bytes payload) {
+    into.offset = 0;
+    into.size = static_cast<std::uint16_t>(payload.size());
+    if (payload.empty()) return true;
+    auto at = place_for(payload.size());
+    while (!at && forget_oldest()) at = place_for(payload.size());
+    if (!at) return false;
+    into.offset = static_cast<std::uint16_t>(*at);
+    blocks_[(first_block_ + block_count_++) % kSlots] = {static_cast<std::uint8_t>(&into - slots_.data()), into.offset, into.size};
+    std::ranges::copy(payload, octets_.begin() + static_cast<std::ptrdiff_t>(*at));
+    return true;
+}
+
+// Octets are taken in a circle and come free in the same order, so that a packet's are always in one piece.
+std::optional<std::size_t> JitterBuffer::place_for(std::size_t size) {
+    const auto is_dead = [this](const Block& block) {
+        const Slot& owner = slots_[block.slot];
+        return !owner.owns_octets() || owner.size == 0 || owner.offset != block.offset;
+    };
+    for (; block_count_ > 0 && is_dead(blocks_[first_block_]); --block_count_) first_block_ = (first_block_ + 1) % kSlots;
+    if (block_count_ == 0) return 0;
+    if (block_count_ == kSlots) return std::nullopt;
+    const Block& last = blocks_[(first_block_ + block_count_ - 1) % kSlots];
+    const std::size_t begin = blocks_[first_block_].offset, end = std::size_t{last.offset} + last.size;
+    if (end > begin && octets_.size() - end >= size) return end;
+    if (end > begin) return begin >= size ? std::optional<std::size_t>(0) : std::nullopt;
+    return begin - end >= size ? std::optional(end) : std::nullopt;
+}
+
+bool JitterBuffer::forget_oldest() {
+    for (unsigned back = kKept; back > 0; --back) {
+        const auto sequence = static_cast<std::uint16_t>(next_ - back);
+        Slot& one = slot(sequence);
+        if (one.state != Slot::State::kept || one.sequence != sequence) continue;
+        one.state = Slot::State::free;
+        return true;
+    }
+    return false;
+}
+
+std::optional<Bytes> JitterBuffer::payload(std::uint16_t sequence) const {
+    const Slot& one = slot(sequence);
+    if (!one.owns_octets() || one.sequence != sequence) return std::nullopt;
+    return Bytes(octets_).subspan(one.offset, one.size);
+}
+
+std::optional<int> JitterBuffer::level(std::uint16_t sequence) const {
+    const Slot& one = slot(sequence);
+    if (!one.owns_octets() || one.sequence != sequence || one.level < 0) return std::nullopt;
+    return one.level;
+}
+
+// A packet whose turn was given up: so much more delay would have saved it, less what was asked for since.
+void JitterBuffer::note_late(std::uint16_t sequence, Micros arrival) {
+    const Slot& one = slot(sequence);
+    if (one.state != Slot::State::given_up || one.sequence != sequence || arrival - one.arrival > kTooLate) return;
+    const auto since = static_cast<std::int32_t>(asked_ - one.length);
+    const Micros more = round_up(arrival - one.arrival + kMargin, step_) - since;
+    if (more > 0) ask_for(more);
+}
+
+void JitterBuffer::ask_for(Micros more) {
+    if (now_ - shrunk_at_ < 2 * calm_) calm_ = std::min(2 * calm_, kLongestCalm);
+    more = std::min(more, limits_.delay - target_);
+    owed_ += more;
+    target_ += more;
+    asked_ += static_cast<std::uint32_t>(more);
+    watch_anew();
+}
+
+void JitterBuffer::settle(Micros done) {
+    owed_ -= done;
+    if (owed_ > -kNotWorthIt && owed_ < kNotWorthIt) owed_ = 0;
+    watch_anew();
 }
 
 void JitterBuffer::advance(bool played) {
-    slot(next_).full = false;
-    played_ = played_ << 1 | (played ? 1 : 0);
+    Slot& one = slot(next_);
+    if (holds(next_)) {
+        one.state = played ? Slot::State::kept : Slot::State::free;
+    } else {
+        one = {};
+        one.state = Slot::State::given_up;
+        one.sequence = next_;
+        one.arrival = now_;
+        one.length = asked_;
+        timestamp_ += ticks(length_);
+    }
+    if (Slot& old = slot(static_cast<std::uint16_t>(next_ - kKept)); old.state == Slot::State::kept) old.state = Slot::State::free;
     ++next_;
     // An emptied buffer: the newest is always the one before next_ at least.
     if (!anything_newer()) newest_ = static_cast<std::uint16_t>(next_ - 1);
@@ -90,83 +192,92 @@ void JitterBuffer::advance(bool played) {
 
 // After an outage the network delivers everything at once; playing it all would leave the delay for good.
 void JitterBuffer::bound_backlog() {
-    if (sequence_distance(newest_, next_) < static_cast<int>(kMaxDelay)) return;
-    while (sequence_distance(newest_, next_) > static_cast<int>(std::min(target_, kMaxDelay - 1))) {
+    const auto backlog = [this] { return (sequence_distance(newest_, next_) + 1) * length_; };
+    if (backlog() <= limits_.delay) return;
+    while (backlog() > std::min(std::max(target_, length_), limits_.delay - length_)) {
         skipped_ += holds(next_);
         advance(false);
     }
-    wait_ = misses_ = 0;
+    absent_ = owed_ = 0;
+    watch_anew();
 }
 
-JitterBuffer::Frame JitterBuffer::wait_for_packets() {
-    if (wait_ > 0) {
-        --wait_;  // the delay that was wanted anyway
-        return {calm_ > 0 ? Frame::Kind::lost : Frame::Kind::empty, {}};
-    }
-    ++misses_;
-    return {misses_ <= kConceal ? Frame::Kind::lost : Frame::Kind::empty, {}};
+JitterBuffer::Frame JitterBuffer::miss(Micros needed) {
+    absent_ += needed;
+    if (paused_ || absent_ > kConceal) return {};
+    ++missed_;
+    if (owed_ > 0) owed_ = std::max<Micros>(0, owed_ - needed);
+    return {Frame::Kind::lost, false, next_};
 }
 
-JitterBuffer::Frame JitterBuffer::pull(std::uint64_t tick) {
+bool JitterBuffer::is_after_pause(const Slot& from) const {
+    const auto ahead = static_cast<std::int32_t>(from.timestamp - timestamp_);
+    return from.marker || paused_ || absent_ > kPause || ahead > static_cast<std::int32_t>(ticks(kAhead));
+}
+
+JitterBuffer::Frame JitterBuffer::pull(Micros now, Micros needed) {
+    now_ = now;
     if (!started_) return {};
     bound_backlog();
-    if (!anything_newer()) return wait_for_packets();
-    if (misses_ > kPause) {
-        misses_ = 0;
-        wait_ = target_;
-        // What the pause swallowed is not lost sound.
-        while (!holds(next_)) advance(false);
-    }
-    if (wait_ > 0) {
-        --wait_;
-        return {calm_ > 0 ? Frame::Kind::lost : Frame::Kind::empty, {}};
-    }
+    if (!anything_newer()) return miss(needed);
+    // What a pause swallowed is not lost sound.
+    while (absent_ > kPause && !holds(next_) && anything_newer()) advance(false);
+    if (!anything_newer()) return miss(needed);
+    if (absent_ > 0 && holds(next_) && is_after_pause(slot(next_))) starting_ = true;
+    if (starting_ && now - slot(next_).arrival < target_ + kMargin) return {};
     // Sound that misses were concealed for has had its time.
-    while (misses_ > 0 && !holds(next_)) {
-        --misses_;
+    while (absent_ > 0 && 2 * absent_ >= length_ && !holds(next_) && anything_newer()) {
+        absent_ = std::max<Micros>(0, absent_ - length_);
         ++lost_;
         advance(false);
     }
-    if (holds(next_)) return play(tick);
+    if (holds(next_)) return play();
+    const Frame hole{Frame::Kind::lost, true, next_};
     ++lost_;
     advance(false);
-    return {Frame::Kind::lost, {}};
+    return hole;
 }
 
-bool JitterBuffer::can_shrink(const Slot& from, std::uint64_t waited) {
-    ++calm_;
-    shortest_wait_ = std::min(shortest_wait_, waited);
-    const std::uint64_t length = std::max<std::uint64_t>(1, (from.size + kFrameOctets - 1) / kFrameOctets);
-    const bool far_off = calm_ >= kCalmFarOff && shortest_wait_ >= length + kFarOff;
-    if (!far_off && calm_ < kCalm) return false;
-    const bool unneeded = shortest_wait_ >= length;
+JitterBuffer::Frame JitterBuffer::play() {
+    Slot& from = slot(next_);
+    if (starting_ || absent_ > 0) {
+        // It came late, and its waiting has already lengthened the delay; unless the sender had paused.
+        if (!starting_) target_ = std::min(target_ + absent_, limits_.delay);
+        if (!starting_) asked_ += static_cast<std::uint32_t>(absent_);
+        absent_ = 0;
+        starting_ = false;
+        watch_anew();
+    }
+    waited_ = now_ - from.arrival;
+    paused_ = from.pause;
+    timestamp_ = from.timestamp + ticks(from.length);
+    watch();
+    const Frame frame{Frame::Kind::audio, true, next_};
+    advance(true);
+    return frame;
+}
+
+void JitterBuffer::watch() {
+    if (owed_ != 0) return;
+    if (waited_ < kMargin) return ask_for(step_);
+    shortest_wait_ = std::min(shortest_wait_, waited_);
+    const Micros watched = now_ - watch_since_;
+    const bool far_off = watched >= kCalmFarOff && shortest_wait_ >= step_ + kFarOff;
+    if (!far_off && watched < calm_) return;
+    if (shortest_wait_ >= step_ + 2 * kMargin) {
+        owed_ = -step_;
+        target_ = std::max<Micros>(0, target_ - step_);
+        asked_ -= static_cast<std::uint32_t>(step_);
+        shrunk_at_ = now_;
+    } else if (now_ - shrunk_at_ > 2 * calm_) {
+        calm_ = kCalm;
+    }
     watch_anew();
-    return unneeded && holds(static_cast<std::uint16_t>(next_ + 1));
 }
 
 void JitterBuffer::watch_anew() {
-    calm_ = 1;
+    watch_since_ = now_;
     shortest_wait_ = kNoWait;
-}
-
-JitterBuffer::Frame JitterBuffer::play(std::uint64_t tick) {
-    if (misses_ > 0) {
-        // It came late, and its waiting has already lengthened the delay; unless the sender had paused.
-        if (!slot(next_).marker) target_ = std::min(target_ + misses_, kMaxDelay);
-        misses_ = 0;
-        watch_anew();
-    }
-    const auto waited_by = [tick](const Slot& from) { return tick > from.arrival ? tick - from.arrival : 0; };
-    if (can_shrink(slot(next_), waited_by(slot(next_)))) {
-        if (target_ > 0) --target_;
-        ++skipped_;
-        advance(false);
-    }
-    const Slot& from = slot(next_);
-    depth_ = static_cast<unsigned>(waited_by(from));
-    const Bytes payload(from.payload.data(), from.size);
-    advance(true);
-    return {Frame::Kind::audio, payload};
 }
 
 }  // namespace confab::media

@@ -1,80 +1,131 @@
-// Packets in any order, one packet's payload each pull, undecoded. Waits only as long as the network asks: delay grows at once when a
-// packet comes too late, and shrinks slowly, by leaving out a frame, when for seconds every packet came earlier than needed. That also
-// follows the sender's clock. Ticks, not a clock: the owner pulls once a frame (more or less often for packets of another length). Nothing
-// allocates after construction.
+// Packets in any order, one pulled at a time in the sender's order, undecoded. Decides how long to wait, and tells how much the delay
+// should change (`owed`); whoever plays the sound changes it. Owner: one media thread. Times are microseconds of the owner's choosing.
+// Nothing allocates after construction.
 //
-// A sender's pause (marker, or 200 ms of nothing) is not lateness. A new SSRC starts anew at once; a jump in the sequence only after a
-// second packet confirms it (RFC 3550 A.1), so that one stray packet does no harm.
+// The delay grows at once when a packet comes too late or nearly so, and shrinks slowly, when for seconds every packet came earlier than
+// needed. That also follows the sender's clock. It moves in units of `step`, what packets and ticks have in common: less would not save a
+// packet. A sender's pause (marker, time stamp ahead of the sequence, a packet that says so, or 200 ms of nothing) is not lateness. A new
+// SSRC starts anew at once; a jump in the sequence only after a second packet confirms it (RFC 3550 A.1), so that one stray packet does no
+// harm. Payloads lie in one ring of octets, so that a leg costs what its codec needs; those pulled last stay for a while.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <span>
+#include <vector>
 
 #include "media/rtp.hpp"
 
 namespace confab::media {
 
+using Micros = std::int64_t;
+
 class JitterBuffer {
 public:
-    static constexpr std::size_t kSlots = 64;        // 1.28 s of 20 ms frames
-    static constexpr std::size_t kMaxPayload = 320;  // octets a packet: 40 ms of G.711; larger ones are dropped
-    static constexpr unsigned kMaxDelay = 15;        // packets held at most; what piles up beyond is left out
-
+    struct Limits {
+        std::size_t octets = 4096;  // of payload, held and kept
+        Micros delay = 300'000;     // what piles up beyond is left out
+        std::uint32_t clock_rate = 8000;
+        Micros tick = 20'000;  // how often the owner pulls
+    };
     struct Frame {
         enum class Kind : std::uint8_t { audio, lost, empty };  // lost: conceal; empty: nothing is coming, be silent
         Kind kind = Kind::empty;
-        Bytes payload;  // valid until the next call; empty where the packet carried none
+        bool has_turn = false;  // a packet's place in the sequence; else time that passes while one is waited for
+        std::uint16_t sequence = 0;
     };
 
-    // `tick` is the owner's current frame number: arrival time as playout sees it. False: late, repeated or too large, dropped and counted.
-    bool insert(const RtpPacket& packet, std::uint64_t tick);
-    Frame pull(std::uint64_t tick);
-    void reset();
+    explicit JitterBuffer(const Limits& limits);
 
-    unsigned depth() const { return depth_; }  // frames of delay now
+    // `length`: of the sound in it. `pause`: it says that the sender falls silent. False: late, repeated or too large; dropped and counted.
+    bool insert(const RtpPacket& packet, Micros arrival, Micros length, bool pause = false);
+    // The next packet, or what takes its place; when one is waited for, `needed` of concealment or silence is.
+    Frame pull(Micros now, Micros needed);
+    bool ready() const { return started_ && !starting_ && holds(next_); }  // the next pull gives a packet
+    // A packet's payload while it is held, and some time after it was pulled.
+    std::optional<Bytes> payload(std::uint16_t sequence) const;
+    std::optional<int> level(std::uint16_t sequence) const;  // as the packet's header told it
+
+    Micros owed() const { return owed_; }  // by which the delay should grow (> 0) or shrink
+    void settle(Micros done);              // it did, by so much
+    Micros step() const { return step_; }
+    void restart(const Limits& limits);  // forgets the stream and the network; the counts stay
+
+    Micros delay() const { return waited_; }  // how long the packet pulled last had been held
     std::uint64_t lost() const { return lost_; }
     std::uint64_t late() const { return late_; }
-    std::uint64_t skipped() const { return skipped_; }  // frames left out to shorten the delay
+    std::uint64_t skipped() const { return skipped_; }  // packets left out because too much had piled up
+    std::uint64_t missed() const { return missed_; }    // pulls that found nothing in the middle of sound: under-runs
 
 private:
+    static constexpr unsigned kSlots = 64;
+    static constexpr unsigned kKept = 10;  // packets pulled last whose payload stays, room permitting
+
     struct Slot {
-        bool full = false;
-        bool marker = false;
+        enum class State : std::uint8_t { free, held, kept, given_up };
+        State state = State::free;
+        bool marker = false, pause = false;
+        std::int16_t level = -1;
         std::uint16_t sequence = 0;
-        std::uint16_t size = 0;
-        std::uint64_t arrival = 0;
-        std::array<std::uint8_t, kMaxPayload> payload;
+        std::uint16_t offset = 0, size = 0;
+        std::uint32_t timestamp = 0;
+        std::uint32_t length = 0;  // microseconds; given_up: what `asked_` was
+        Micros arrival = 0;        // given_up: when that was
+        bool owns_octets() const { return state == State::held || state == State::kept; }
+    };
+    struct Block {  // octets of the ring, in the order in which they were taken
+        std::uint8_t slot = 0;
+        std::uint16_t offset = 0, size = 0;
     };
 
     Slot& slot(std::uint16_t sequence) { return slots_[sequence % kSlots]; }
-    bool holds(std::uint16_t sequence) { return slot(sequence).full && slot(sequence).sequence == sequence; }
+    const Slot& slot(std::uint16_t sequence) const { return slots_[sequence % kSlots]; }
+    bool holds(std::uint16_t sequence) const { return slot(sequence).state == Slot::State::held && slot(sequence).sequence == sequence; }
     bool anything_newer() const { return sequence_distance(newest_, next_) >= 0; }
+    void clear();
     void start_at(const RtpPacket& packet);
     bool accept_jump(const RtpPacket& packet);
-    void note_late(std::uint16_t sequence);
+    void note_late(std::uint16_t sequence, Micros arrival);
+    bool store(Slot& into, Bytes payload);
+    std::optional<std::size_t> place_for(std::size_t size);
+    bool forget_oldest();
+    void learn_step(Micros length);
+    std::uint32_t ticks(Micros time) const { return static_cast<std::uint32_t>(time * limits_.clock_rate / 1'000'000); }
     void advance(bool played);
     void bound_backlog();
-    Frame wait_for_packets();
-    Frame play(std::uint64_t tick);
+    Frame miss(Micros needed);
+    Frame play();
+    bool is_after_pause(const Slot& from) const;
+    void ask_for(Micros more);
+    void watch();
     void watch_anew();
-    bool can_shrink(const Slot& slot, std::uint64_t waited);
 
+    Limits limits_;
     std::array<Slot, kSlots> slots_{};
+    std::vector<std::uint8_t> octets_;
+    std::array<Block, kSlots> blocks_{};
+    unsigned first_block_ = 0, block_count_ = 0;
+
+    Micros now_ = 0;
     bool started_ = false;
+    bool starting_ = false;  // the first packet after a pause waits for `target_`
     std::uint32_t ssrc_ = 0;
     std::uint16_t next_ = 0;  // sequence number to play next
     std::uint16_t newest_ = 0;
     std::optional<std::uint16_t> jump_;  // what would confirm a jump
-    std::uint64_t played_ = 0;           // bit k: next_ − 1 − k was played, not given up
-    unsigned depth_ = 0;
-    unsigned target_ = 0;              // frames to wait after a pause
-    unsigned wait_ = 0;                // pulls yet to let pass
-    unsigned misses_ = 0;              // pulls that found nothing since the last packet
-    unsigned calm_ = 0;                // packets played since watching began anew (with a change of delay, or after 4 s)…
-    std::uint64_t shortest_wait_ = 0;  // …and the least that one of them had waited
-    std::uint64_t lost_ = 0, late_ = 0, skipped_ = 0;
+    Micros length_;                      // of the last packet with sound
+    Micros step_;
+    Micros target_ = 0;            // to wait after a pause
+    Micros owed_ = 0;
+    std::uint32_t asked_ = 0;      // sum of all changes of the delay
+    Micros absent_ = 0;            // concealed or silent since the last packet, while one is waited for
+    bool paused_ = false;          // the last packet said so
+    std::uint32_t timestamp_ = 0;  // that the next in sequence has, if the sender does not pause
+    Micros waited_ = 0;
+    Micros watch_since_ = 0, shortest_wait_ = 0;  // since watching began anew
+    Micros calm_ = 4'000'000;                     // to watch before the delay shrinks: longer where that was a mistake
+    Micros shrunk_at_ = 0;
+    std::uint64_t lost_ = 0, late_ = 0, skipped_ = 0, missed_ = 0;
 };
 
 }  // namespace confab::media

@@ -22,7 +22,7 @@ G711 law_of(const LegFormat& format) { return format.codec.kind == CodecKind::pc
 
 struct Room::Leg {
     Leg(LegId leg, const LegFormat& form, const LegStream& stream)
-        : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(law_of(form)), digits(stream.digits) {}
+        : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(form.codec), digits(stream.digits) {}
 
     const LegId id;
     LegFormat format;
@@ -106,7 +106,7 @@ void Room::Impl::take_digit(Leg& leg, const RtpPacket& packet) {
 void Room::Impl::listen(Leg& leg, std::vector<RoomEvent>& events) {
     leg.digits_now = 0;
     const bool sound = leg.playout.advance(now);
-    leg.level = sound && leg.may_be_heard() && leg.event_ticks == 0 ? level(law_of(leg.format), leg.playout.frame()) : 0;
+    leg.level = sound && leg.may_be_heard() && leg.event_ticks == 0 ? leg.playout.level() : 0;
     leg.loudness = std::max(leg.level, leg.loudness - leg.loudness / 8);
     judge(leg, events);
     watch_flow(leg, events);
@@ -150,7 +150,7 @@ void Room::Impl::sum_up() {
     if (talkers.empty()) return;
     sum.fill(0);
     for (auto* leg : talkers) {
-        decode(law_of(leg->format), leg->playout.frame(), leg->voice);
+        std::ranges::copy(leg->playout.samples(), leg->voice.begin());
         media::add(sum, leg->voice);
     }
 }
@@ -159,7 +159,8 @@ void Room::Impl::sum_up() {
 Bytes Room::Impl::mixed_for_all(G711 law) {
     const auto which = static_cast<std::size_t>(law);
     if (talkers.empty()) return quiet[which];
-    if (talkers.size() == 1 && law_of(talkers.front()->format) == law && limiter.at_rest()) return talkers.front()->playout.frame();
+    if (talkers.size() == 1 && law_of(talkers.front()->format) == law && limiter.at_rest())
+        if (const auto code = talkers.front()->playout.code(); !code.empty()) return code;
     if (!narrowed) narrow(sum, nullptr, limiter, mix);
     narrowed = true;
     if (!encoded[which]) encode(law, mix, shared[which]);
@@ -170,8 +171,9 @@ Bytes Room::Impl::mixed_for_all(G711 law) {
 Bytes Room::Impl::mixed_for(Leg& talker) {
     if (talkers.size() == 1) return quiet[static_cast<std::size_t>(law_of(talker.format))];
     if (talkers.size() == 2 && talker.limiter.at_rest()) {
-        const Leg& other = talkers.front() == &talker ? *talkers.back() : *talkers.front();
-        if (law_of(other.format) == law_of(talker.format)) return other.playout.frame();
+        Leg& other = talkers.front() == &talker ? *talkers.back() : *talkers.front();
+        const auto code = other.playout.code();
+        if (law_of(other.format) == law_of(talker.format) && !code.empty()) return code;
     }
     Samples others;
     narrow(sum, &talker.voice, talker.limiter, others);
@@ -240,7 +242,7 @@ std::optional<LegStream> Room::remove(LegId leg) {
 void Room::set_format(LegId leg, const LegFormat& format) {
     Leg* found = impl_->find(leg);
     if (!found) return;
-    if (found->format.codec != format.codec || found->format.payload_type != format.payload_type) found->playout.restart(law_of(format));
+    if (found->format.codec != format.codec || found->format.payload_type != format.payload_type) found->playout.restart(format.codec);
     found->format = format;
 }
 

@@ -9,9 +9,14 @@ constexpr unsigned kDigitLength = 100;   // ms
 constexpr unsigned kDigitPauseTicks = 5; // 100 ms between digits
 constexpr int kPacketTicks = 160;        // RTP clock a frame
 
+media::CodecFormat format_of(media::G711 law) {
+    return {.kind = law == media::G711::pcmu ? media::CodecKind::pcmu : media::CodecKind::pcma};
+}
+
 }  // namespace
 
-Endpoint::Endpoint(const sdp::Agreed& agreed, media::G711 law, const base::Seed& seed) : agreed_(agreed), law_(law) {
+Endpoint::Endpoint(const sdp::Agreed& agreed, media::G711 law, const base::Seed& seed)
+    : agreed_(agreed), law_(law), playout_(format_of(law)) {
     base::Random random(seed);
     sequence_ = static_cast<std::uint16_t>(random.below(0x8000));  // the upper half is left free, RFC 3711 §3.3.1
     timestamp_ = static_cast<std::uint32_t>(random.next());
@@ -39,7 +44,10 @@ void Endpoint::update(const sdp::Agreed& agreed) {
     const bool rekeyed = agreed.remote_crypto && agreed_.remote_crypto && agreed.remote_crypto->key != agreed_.remote_crypto->key;
     agreed_ = agreed;
     if (rekeyed) key();
-    if (const auto law = media::g711_of(agreed.codec.name)) law_ = *law;
+    const auto law = media::g711_of(agreed.codec.name);
+    if (!law || *law == law_) return;
+    law_ = *law;
+    playout_.restart(format_of(law_));
 }
 
 void Endpoint::receive(std::span<std::uint8_t> buffer, std::size_t size, std::uint64_t tick) {
@@ -57,19 +65,13 @@ void Endpoint::receive(std::span<std::uint8_t> buffer, std::size_t size, std::ui
         return;
     }
     ++counts_.received;
-    jitter_.insert(*packet, tick);
+    playout_.insert(*packet, tick);
 }
 
 bool Endpoint::pull(std::uint64_t tick, media::Samples& out) {
-    const auto frame = jitter_.pull(tick);
-    if (frame.kind != media::JitterBuffer::Frame::Kind::audio) {
-        out.fill(0);
-        return false;
-    }
-    const auto size = std::min(frame.payload.size(), out.size());
-    media::decode(law_, frame.payload.first(size), std::span(out).first(size));
-    std::fill(out.begin() + static_cast<std::ptrdiff_t>(size), out.end(), std::int16_t{0});
-    return true;
+    const bool sound = playout_.advance(tick);
+    std::ranges::copy(playout_.samples(), out.begin());
+    return sound;
 }
 
 std::span<const std::uint8_t> Endpoint::push(const media::Samples& voice) {
@@ -110,7 +112,7 @@ std::span<const std::uint8_t> Endpoint::push(const media::Samples& voice) {
 
 Endpoint::Counts Endpoint::counts() const {
     auto counts = counts_;
-    counts.lost = jitter_.lost();
+    counts.lost = playout_.jitter().lost();
     return counts;
 }
 

@@ -13,8 +13,8 @@
 #include "base/random.hpp"
 #include "media/dtmf.hpp"
 #include "media/g711.hpp"
-#include "media/jitter_buffer.hpp"
 #include "media/mixer.hpp"
+#include "media/playout.hpp"
 #include "media/srtp.hpp"
 #include "sdp/offer_answer.hpp"
 
@@ -50,7 +50,7 @@ private:
     sdp::Agreed agreed_;
     media::G711 law_;
     std::optional<media::Srtp> receive_, send_;
-    media::JitterBuffer jitter_;
+    media::Playout playout_;
     media::DigitSender sender_;
     std::string digits_;
     unsigned pause_ = 0;
