@@ -32,7 +32,8 @@ std::expected<std::vector<std::int16_t>, std::string> read_sound(const std::stri
     if (facts.samplerate != sample_rate)
         return std::unexpected(path + ": sampled at " + std::to_string(facts.samplerate) + " Hz, expected " + std::to_string(sample_rate) +
                                " Hz");
-    sf_command(sound.get(), SFC_SET_SCALE_FLOAT_INT_READ, nullptr, SF_TRUE);
+    const int coding = facts.format & SF_FORMAT_SUBMASK;
+    if (coding == SF_FORMAT_FLOAT || coding == SF_FORMAT_DOUBLE) sf_command(sound.get(), SFC_SET_SCALE_FLOAT_INT_READ, nullptr, SF_TRUE);
     sf_command(sound.get(), SFC_SET_CLIPPING, nullptr, SF_TRUE);
     const auto channels = static_cast<std::size_t>(facts.channels);
     std::vector<std::int16_t> samples;
@@ -45,21 +46,29 @@ std::expected<std::vector<std::int16_t>, std::string> read_sound(const std::stri
     }
 }
 
+std::string_view extension_of(SoundFormat format) {
+    static constexpr std::string_view kExtensions[] = {"wav", "flac", "opus"};
+    return kExtensions[static_cast<std::size_t>(format)];
+}
+
 struct SoundWriter::Impl {
+    std::string path;
     Descriptor file;
     Handle sound;  // closed before the descriptor
 };
 
-std::expected<SoundWriter, std::string> SoundWriter::create(const std::string& path, int sample_rate) {
+std::expected<SoundWriter, std::string> SoundWriter::create(const std::string& path, int sample_rate, SoundFormat format) {
     Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
     if (!file) return std::unexpected(path + ": " + os_error_text(errno));
     SF_INFO facts{};
     facts.samplerate = sample_rate;
     facts.channels = 1;
-    facts.format = SF_FORMAT_WAV | SF_FORMAT_PCM_16;
+    static constexpr int kFormats[] = {SF_FORMAT_WAV | SF_FORMAT_PCM_16, SF_FORMAT_FLAC | SF_FORMAT_PCM_16, SF_FORMAT_OGG | SF_FORMAT_OPUS};
+    facts.format = kFormats[static_cast<std::size_t>(format)];
     Handle sound(sf_open_fd(file.get(), SFM_WRITE, &facts, SF_FALSE));
     if (!sound) return std::unexpected(path + ": " + sf_strerror(nullptr));
-    return SoundWriter(std::make_unique<Impl>(std::move(file), std::move(sound)));
+    sf_command(sound.get(), SFC_SET_UPDATE_HEADER_AUTO, nullptr, SF_TRUE);
+    return SoundWriter(std::make_unique<Impl>(path, std::move(file), std::move(sound)));
 }
 
 SoundWriter::SoundWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -67,8 +76,11 @@ SoundWriter::~SoundWriter() = default;
 SoundWriter::SoundWriter(SoundWriter&&) noexcept = default;
 SoundWriter& SoundWriter::operator=(SoundWriter&&) noexcept = default;
 
-void SoundWriter::write(std::span<const std::int16_t> samples) {
-    sf_write_short(impl_->sound.get(), samples.data(), static_cast<sf_count_t>(samples.size()));
+std::string SoundWriter::write(std::span<const std::int16_t> samples) {
+    errno = 0;
+    const auto wanted = static_cast<sf_count_t>(samples.size());
+    if (sf_write_short(impl_->sound.get(), samples.data(), wanted) == wanted) return {};
+    return impl_->path + ": " + (errno != 0 ? os_error_text(errno) : std::string(sf_strerror(impl_->sound.get())));
 }
 
 }  // namespace confab::io

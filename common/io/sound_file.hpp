@@ -1,4 +1,4 @@
-// Sound files through libsndfile: 16-bit mono. Reading converts channels by taking the first; a rate other than the wanted one is an error.
+// Sound files through libsndfile: mono. Reading converts channels by taking the first; a rate other than the wanted one is an error.
 #pragma once
 
 #include <cstdint>
@@ -6,19 +6,26 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace confab::io {
 
 std::expected<std::vector<std::int16_t>, std::string> read_sound(const std::string& path, int sample_rate);
 
-class SoundWriter {  // WAV, written as it comes, finished on destruction
+enum class SoundFormat : std::uint8_t { wav, flac, opus };  // 16-bit PCM; FLAC; Opus in Ogg (8000, 12000, 16000, 24000 or 48000 samples a second)
+std::string_view extension_of(SoundFormat format);         // "wav", "flac", "opus"
+
+// Written as it comes, finished on destruction. What a crash leaves behind is playable up to the last second or so: a WAV's header follows its
+// length, the other two are streams.
+class SoundWriter {
 public:
-    static std::expected<SoundWriter, std::string> create(const std::string& path, int sample_rate);
+    static std::expected<SoundWriter, std::string> create(const std::string& path, int sample_rate, SoundFormat format = SoundFormat::wav);
     ~SoundWriter();
     SoundWriter(SoundWriter&&) noexcept;
     SoundWriter& operator=(SoundWriter&&) noexcept;
-    void write(std::span<const std::int16_t> samples);
+    // Empty: all of it was written, or at least taken. Otherwise why not.
+    std::string write(std::span<const std::int16_t> samples);
 
 private:
     struct Impl;
