@@ -114,7 +114,7 @@ bool CallRecords::is_known(base::Now now, const Call& call) {
     return !recent_.empty() && recent_.contains(request_key(call.invite.call_id, call.invite.from_tag, call.invite.cseq));
 }
 
-void CallRecords::answered(base::Now now, const Call& call, std::vector<CallEntry>& out) {
+void CallRecords::answered(base::Now now, const Call& call, std::vector<base::CallEntry>& out) {
     if (!settings_.keep || call.status == 401 || call.status == 407 || is_known(now, call)) return;
     const bool is_open = call.status < 300 && open_.size() < settings_.limit;
     auto id = next_id();
@@ -127,17 +127,17 @@ void CallRecords::answered(base::Now now, const Call& call, std::vector<CallEntr
         record.append("ended", time_text(now.wall));
         record.append("duration_ms", 0);
         record.append("ended_by", ended_by);
-        return out.push_back({CallEntry::Kind::closed, std::move(id), local::to_json(record), false});
+        return out.push_back({base::CallEntry::Kind::closed, std::move(id), local::to_json(record), false});
     }
     record.append("answered", time_text(now.wall));
     auto key = key_of(call.invite.call_id, call.invite.from_tag, call.to_tag);
     Open open{id, local::to_json(record), std::string(call.invite.from_tag), now.wall, call.member};
-    out.push_back({CallEntry::Kind::opened, std::move(id), open.line, false});
+    out.push_back({base::CallEntry::Kind::opened, std::move(id), open.line, false});
     by_age_.emplace_back(now.wall, key);
     open_.insert_or_assign(std::move(key), std::move(open));
 }
 
-MemberId CallRecords::ended(base::Now now, const sip::Message& bye, int status, std::vector<CallEntry>& out) {
+MemberId CallRecords::ended(base::Now now, const sip::Message& bye, int status, std::vector<base::CallEntry>& out) {
     if (open_.empty() || status == 401 || status == 407) return kNoMember;
     const auto found = open_.find(key_of(bye.call_id, bye.from_tag, bye.to_tag));
     if (found == open_.end()) return kNoMember;
@@ -146,13 +146,13 @@ MemberId CallRecords::ended(base::Now now, const sip::Message& bye, int status, 
     return member;
 }
 
-void CallRecords::close(OpenCalls::iterator call, base::Now now, std::string_view ended_by, std::vector<CallEntry>& out) {
+void CallRecords::close(OpenCalls::iterator call, base::Now now, std::string_view ended_by, std::vector<base::CallEntry>& out) {
     auto& [id, line, from_tag, answered, member] = call->second;
     auto rest = local::to_json(local::Value::object(
         {{"ended", time_text(now.wall)}, {"duration_ms", milliseconds_of(now.wall - answered)}, {"ended_by", ended_by}}));
     line.back() = ',';
     line.append(rest, 1);
-    out.push_back({CallEntry::Kind::closed, std::move(id), std::move(line), true});
+    out.push_back({base::CallEntry::Kind::closed, std::move(id), std::move(line), true});
     open_.erase(call);
     if (by_age_.size() > 1000 && by_age_.size() > 2 * open_.size())
         std::erase_if(by_age_, [this](const auto& entry) { return !open_.contains(entry.second); });
@@ -163,7 +163,7 @@ std::optional<base::WallTime> CallRecords::next_expiry() const {
     return by_age_.front().first + settings_.lifetime;
 }
 
-std::vector<MemberId> CallRecords::expire(base::Now now, std::vector<CallEntry>& out) {
+std::vector<MemberId> CallRecords::expire(base::Now now, std::vector<base::CallEntry>& out) {
     std::vector<MemberId> members;
     while (!by_age_.empty() && by_age_.front().first + settings_.lifetime <= now.wall) {
         const auto [answered, key] = std::move(by_age_.front());

@@ -2,7 +2,7 @@
 //
 // Owner: `Core`, which tells the final answer of every INVITE outside a dialog and of every BYE. An answered call is kept open, as the text
 // of its record so far, until its BYE has an answer or `lifetime` is over; what failed is a record at once. 401 and 407 are no calls: the
-// caller comes again. What changes comes out as entries, which the shell spools (call_log.hpp); after a restart it hands the open ones back
+// caller comes again. What changes comes out as entries, which the shell spools (io/call_log.hpp); after a restart it hands the open ones back
 // through `reopen`, and its last records through `remember`. Ids are unique in all runs. Passcodes are in no record: URIs are shown without
 // parameters, the passcode's header is masked. Bounds: open calls; one more is recorded at its answer, without an end.
 #pragma once
@@ -16,6 +16,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "base/call_entry.hpp"
 #include "base/random.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
@@ -25,17 +26,6 @@
 #include "sip/transport.hpp"
 
 namespace confab::proxy {
-
-// What happened to a record. `line` is JSON without a newline.
-struct CallEntry {
-    enum class Kind : std::uint8_t {
-        opened,  // answered: `line` is what there is
-        closed,  // over, or failed at once: `line` is the record
-    };
-    Kind kind = Kind::closed;
-    std::string id, line;
-    bool was_open = false;  // closed: an `opened` came before
-};
 
 class CallRecords {
 public:
@@ -64,12 +54,12 @@ public:
         std::string_view to_tag;  // of a 2xx
         bool by_caller = false, by_proxy = false;
     };
-    void answered(base::Now now, const Call& call, std::vector<CallEntry>& out);
+    void answered(base::Now now, const Call& call, std::vector<base::CallEntry>& out);
     // A BYE's final answer. The member that the call was at, kNoMember where it is unknown or the call goes on.
-    MemberId ended(base::Now now, const sip::Message& bye, int status, std::vector<CallEntry>& out);
+    MemberId ended(base::Now now, const sip::Message& bye, int status, std::vector<base::CallEntry>& out);
     // Calls whose BYE never came, by their lifetime; `next_expiry` is in civil time because lifetimes outlive a restart.
     std::optional<base::WallTime> next_expiry() const;
-    std::vector<MemberId> expire(base::Now now, std::vector<CallEntry>& out);
+    std::vector<MemberId> expire(base::Now now, std::vector<base::CallEntry>& out);
 
     // The line of an `opened` of an earlier run. False for what is none, and for a call that is open already.
     bool reopen(std::string_view line);
@@ -90,7 +80,7 @@ private:
 
     std::string next_id();
     bool is_known(base::Now now, const Call& call);
-    void close(OpenCalls::iterator call, base::Now now, std::string_view ended_by, std::vector<CallEntry>& out);
+    void close(OpenCalls::iterator call, base::Now now, std::string_view ended_by, std::vector<base::CallEntry>& out);
     local::Value describe(const Call& call) const;
 
     Settings settings_;

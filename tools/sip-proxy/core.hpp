@@ -72,7 +72,7 @@ struct Effects {
     base::Notes notes;
     std::vector<Question> ask;
     std::vector<Resolve> resolve;
-    std::vector<CallEntry> records;  // to be spooled before `transmit` is sent
+    std::vector<base::CallEntry> records;  // to be spooled before `transmit` is sent
     std::vector<Decision>* trace = nullptr;  // where somebody wants to know why
     std::vector<sip::FlowId> vouched;  // connections whose peers have proven themselves
 

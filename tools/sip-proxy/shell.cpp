@@ -5,12 +5,12 @@
 #include <memory>
 #include <optional>
 
+#include "io/call_log.hpp"
 #include "io/engine.hpp"
 #include "io/local_client.hpp"
 #include "io/resolver.hpp"
 #include "io/secret.hpp"
 #include "log/log.hpp"
-#include "sip-proxy/call_log.hpp"
 #include "sip-proxy/config.hpp"
 #include "sip-proxy/core.hpp"
 #include "sip-proxy/explain.hpp"
@@ -49,9 +49,9 @@ io::Resolver::Options resolver_options(const Config& config) {
     return options;
 }
 
-std::unique_ptr<CallLog> call_log_of(io::Loop& loop, const Config& config) {
+std::unique_ptr<io::CallLog> call_log_of(io::Loop& loop, const Config& config) {
     if (config.call_log.empty()) return nullptr;
-    return std::make_unique<CallLog>(loop, CallLog::Options{.path = config.call_log, .sync = config.call_log_sync});
+    return std::make_unique<io::CallLog>(loop, io::CallLog::Options{.path = config.call_log, .sync = config.call_log_sync});
 }
 
 io::LocalClient::Handlers connection_notes(std::string_view daemon) {
@@ -228,7 +228,7 @@ private:
     io::Engine<Core, Effects> engine_;
     Core core_;
     io::Resolver resolver_;
-    std::unique_ptr<CallLog> call_log_;
+    std::unique_ptr<io::CallLog> call_log_;
     io::LocalClient registrar_, locate_;
 };
 

@@ -111,7 +111,7 @@ void Core::record(Turn turn, const ResponseContext& context, int status, const s
                                  .by_proxy = response == nullptr};
     const auto before = records.size();
     records_.answered(turn.now, call, records);
-    if (records.size() > before && records.back().kind == CallEntry::Kind::opened) groups_.took_call(call.member);
+    if (records.size() > before && records.back().kind == base::CallEntry::Kind::opened) groups_.took_call(call.member);
 }
 
 void Core::close_old_calls(Turn turn) {

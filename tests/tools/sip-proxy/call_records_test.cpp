@@ -27,23 +27,23 @@ std::string text_of(std::string_view method, std::string_view from_tag, std::str
 struct Fixture {
     Fixture() { records.configure({true, {"X-Phone-PAC", "X-Passcode", "X-Absent"}, "X-Passcode", seconds(3600), 3}); }
 
-    CallEntry answer(int status, std::string_view call_id = "c1", bool by_caller = false, bool by_proxy = false) {
+    base::CallEntry answer(int status, std::string_view call_id = "c1", bool by_caller = false, bool by_proxy = false) {
         const auto bytes = text_of("INVITE", "f", "", call_id);
         sip::Message invite;
         REQUIRE(sip::split(bytes, invite) == sip::ParseError::none);
         const sip::Hop source{sip::Transport::udp, *base::SocketAddress::parse("127.0.0.9:5000"), {}, 0};
-        std::vector<CallEntry> out;
+        std::vector<base::CallEntry> out;
         records.answered(at(seconds(3)),
                          {invite, source, "alice", invite.uri, "1234", "pac", "udp:127.0.0.40:5080", 7, kNoon, kNoon + seconds(1), status,
                           status < 300 ? "t" : "", by_caller, by_proxy},
                          out);
-        return out.empty() ? CallEntry{} : out.front();
+        return out.empty() ? base::CallEntry{} : out.front();
     }
-    std::vector<CallEntry> bye(std::string_view from_tag, std::string_view to_tag, int status = 200, MemberId expected = 7) {
+    std::vector<base::CallEntry> bye(std::string_view from_tag, std::string_view to_tag, int status = 200, MemberId expected = 7) {
         const auto bytes = text_of("BYE", from_tag, to_tag);
         sip::Message request;
         REQUIRE(sip::split(bytes, request) == sip::ParseError::none);
-        std::vector<CallEntry> out;
+        std::vector<base::CallEntry> out;
         CHECK(records.ended(at(milliseconds(15'250)), request, status, out) == expected);
         return out;
     }
@@ -55,7 +55,7 @@ struct Fixture {
 TEST_CASE("an answered call is one record when its BYE is answered") {
     Fixture fixture;
     const auto opened = fixture.answer(200);
-    CHECK(opened.kind == CallEntry::Kind::opened);
+    CHECK(opened.kind == base::CallEntry::Kind::opened);
     CHECK(fixture.records.open() == 1);
     const auto closed = fixture.bye("f", "t");
     REQUIRE(closed.size() == 1);
@@ -89,7 +89,7 @@ TEST_CASE("failures are records at once") {
     for (const Row& row : {Row{486, false, false, "callee"}, Row{487, true, false, "caller"}, Row{503, false, true, "proxy"}}) {
         Fixture fixture;
         const auto closed = fixture.answer(row.status, "c1", row.by_caller, row.by_proxy);
-        CHECK(closed.kind == CallEntry::Kind::closed);
+        CHECK(closed.kind == base::CallEntry::Kind::closed);
         CHECK_FALSE(closed.was_open);
         CHECK(closed.line.find("\"status\":" + std::to_string(row.status) + ",\"answered\":null,\"ended\":\"2026-11-21T12:00:03.000Z\"") != std::string::npos);
         CHECK(closed.line.ends_with("\"duration_ms\":0,\"ended_by\":\"" + std::string(row.ended_by) + "\"}"));
@@ -111,9 +111,9 @@ TEST_CASE("no record holds a passcode") {
 
 TEST_CASE("beyond the bound an answered call is recorded without an end") {
     Fixture fixture;
-    for (auto call_id : {"a", "b", "c"}) CHECK(fixture.answer(200, call_id).kind == CallEntry::Kind::opened);
+    for (auto call_id : {"a", "b", "c"}) CHECK(fixture.answer(200, call_id).kind == base::CallEntry::Kind::opened);
     const auto extra = fixture.answer(200, "d");
-    CHECK(extra.kind == CallEntry::Kind::closed);
+    CHECK(extra.kind == base::CallEntry::Kind::closed);
     CHECK(extra.line.ends_with(R"("ended_by":"unknown"})"));
     CHECK(fixture.records.open() == 3);
 }
@@ -122,7 +122,7 @@ TEST_CASE("a call whose BYE never came ends with its lifetime") {
     Fixture fixture;
     fixture.answer(200);
     CHECK(*fixture.records.next_expiry() == kNoon + seconds(3603));
-    std::vector<CallEntry> out;
+    std::vector<base::CallEntry> out;
     CHECK(fixture.records.expire(at(seconds(3602)), out).empty());
     CHECK(fixture.records.expire(at(seconds(3603)), out) == std::vector<MemberId>{7});
     REQUIRE(out.size() == 1);

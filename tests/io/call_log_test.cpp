@@ -1,4 +1,4 @@
-#include "sip-proxy/call_log.hpp"
+#include "io/call_log.hpp"
 
 #include <sys/resource.h>
 
@@ -10,7 +10,8 @@
 #include "io/error.hpp"
 
 using namespace confab;
-using namespace confab::proxy;
+using base::CallEntry;
+using io::CallLog;
 
 namespace {
 

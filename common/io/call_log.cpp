@@ -1,4 +1,4 @@
-#include "sip-proxy/call_log.hpp"
+#include "io/call_log.hpp"
 
 #include <algorithm>
 #include <filesystem>
@@ -8,7 +8,7 @@
 #include "io/file.hpp"
 #include "log/log.hpp"
 
-namespace confab::proxy {
+namespace confab::io {
 namespace {
 
 constexpr base::milliseconds kRetry{1000};
@@ -16,14 +16,14 @@ constexpr std::size_t kCarried = 65'536;              // octets of the old journ
 constexpr std::size_t kTail = 16 << 20;               // octets of the log that are searched besides the missing records' own
 constexpr std::size_t kLargestJournal = std::size_t{4} << 30;
 
-std::shared_ptr<io::AppendFile> opened(const std::string& path) {
-    auto file = io::AppendFile::open(path);
-    if (!file) throw io::StartupError(io::kIoError, file.error());
-    return std::make_shared<io::AppendFile>(std::move(*file));
+std::shared_ptr<AppendFile> opened(const std::string& path) {
+    auto file = AppendFile::open(path);
+    if (!file) throw StartupError(kIoError, file.error());
+    return std::make_shared<AppendFile>(std::move(*file));
 }
 
-void require(const io::AppendFile::Result& result) {
-    if (!result) throw io::StartupError(io::kIoError, result.error());
+void require(const AppendFile::Result& result) {
+    if (!result) throw StartupError(kIoError, result.error());
 }
 
 void append_line(std::string& out, char kind, std::string_view id, std::string_view line) {
@@ -57,8 +57,8 @@ struct Story {
 
     void read(const std::string& path) {
         if (!std::filesystem::exists(path)) return;
-        const auto text = io::read_file(path, kLargestJournal);
-        if (!text) throw io::StartupError(io::kIoError, text.error());
+        const auto text = read_file(path, kLargestJournal);
+        if (!text) throw StartupError(kIoError, text.error());
         std::string_view rest = *text;
         while (const auto line = next_line(rest)) take(*line);
     }
@@ -84,7 +84,7 @@ struct Story {
 
 }  // namespace
 
-CallLog::CallLog(io::Loop& loop, Options options)
+CallLog::CallLog(Loop& loop, Options options)
     : options_(std::move(options)),
       journal_path_(options_.path + ".journal"),
       old_path_(journal_path_ + ".old"),
@@ -104,7 +104,7 @@ void CallLog::recover() {
     for (const auto& [id, line] : story.unsure) unsure += line.size() + 1;
     const auto most = unsure + kTail;
     auto tail = log_->read(log_->size() - std::min<std::uint64_t>(most, log_->size()), most);
-    if (!tail) throw io::StartupError(io::kIoError, tail.error());
+    if (!tail) throw StartupError(kIoError, tail.error());
     std::string missing;
     for (const auto& [id, line] : story.unsure)
         if (tail->find("\"id\":\"" + id + '"') == std::string::npos) missing.append(line).append("\n");
@@ -127,12 +127,12 @@ void CallLog::recover() {
     recovered_ = story.open_lines();
 }
 
-void CallLog::write(const std::vector<CallEntry>& entries) {
+void CallLog::write(const std::vector<base::CallEntry>& entries) {
     if (entries.empty()) return;
     batch_.clear();
     if (waiting_.empty()) batch_ += "=\n";
     for (const auto& entry : entries) {
-        const bool opens = entry.kind == CallEntry::Kind::opened;
+        const bool opens = entry.kind == base::CallEntry::Kind::opened;
         append_line(batch_, opens ? '+' : '-', entry.id, entry.line);
         if (opens) {
             live_ += entry.line.size();
@@ -172,12 +172,12 @@ void CallLog::renew_journal() {
     if (std::filesystem::exists(old_path_, error)) return;  // the worker has not done away with the one before
     std::filesystem::rename(journal_path_, old_path_, error);
     if (error) return complain(journal_path_ + ": " + error.message());
-    auto fresh = io::AppendFile::open(journal_path_);
+    auto fresh = AppendFile::open(journal_path_);
     if (!fresh) {
         std::filesystem::rename(old_path_, journal_path_, error);
         return complain(fresh.error());
     }
-    old_ = std::exchange(journal_, std::make_shared<io::AppendFile>(std::move(*fresh)));
+    old_ = std::exchange(journal_, std::make_shared<AppendFile>(std::move(*fresh)));
     carried_ = 0;
     carry_.clear();
     if (const auto put = journal_->append("=\n"); !put) complain(put.error());
@@ -220,9 +220,9 @@ void CallLog::promise() {
 }
 
 void CallLog::reopen() {
-    auto fresh = io::AppendFile::open(options_.path);
+    auto fresh = AppendFile::open(options_.path);
     if (!fresh) return complain(fresh.error());
-    log_ = std::make_shared<io::AppendFile>(std::move(*fresh));
+    log_ = std::make_shared<AppendFile>(std::move(*fresh));
     put_waiting();
 }
 
@@ -232,4 +232,4 @@ void CallLog::complain(const std::string& sentence) {
     if (!std::exchange(complained_, true)) log::error("call records: " + sentence);
 }
 
-}  // namespace confab::proxy
+}  // namespace confab::io

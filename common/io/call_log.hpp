@@ -15,13 +15,13 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/call_entry.hpp"
 #include "io/append_file.hpp"
 #include "io/lock_file.hpp"
 #include "io/loop.hpp"
 #include "io/worker.hpp"
-#include "sip-proxy/call_records.hpp"
 
-namespace confab::proxy {
+namespace confab::io {
 
 class CallLog {
 public:
@@ -32,11 +32,11 @@ public:
         std::size_t journal = 8 << 20;           // octets before a journal is begun anew
     };
     // Throws StartupError where a file cannot be opened, or another program writes it.
-    CallLog(io::Loop& loop, Options options);
+    CallLog(Loop& loop, Options options);
 
     std::vector<std::string> take_open() { return std::move(recovered_); }  // lines of calls that were open when the last run ended
     std::string take_last() { return std::move(last_); }                             // the last records of the log, whole lines
-    void write(const std::vector<CallEntry>& entries);
+    void write(const std::vector<base::CallEntry>& entries);
     void reopen();
 
     struct Counts {
@@ -46,7 +46,7 @@ public:
     bool is_waiting() const { return !waiting_.empty(); }
 
 private:
-    using File = std::shared_ptr<io::AppendFile>;
+    using File = std::shared_ptr<AppendFile>;
 
     void recover();
     void put_waiting();
@@ -58,7 +58,7 @@ private:
 
     Options options_;
     std::string journal_path_, old_path_;
-    io::LockFile lock_;
+    LockFile lock_;
     File log_, journal_, old_;
     std::string batch_, waiting_, carry_;
     std::size_t waiting_records_ = 0;
@@ -68,8 +68,8 @@ private:
     std::string last_;
     Counts counts_;
     bool dirty_ = false, complained_ = false;
-    io::Timer timer_;
-    io::Worker worker_;  // last: joined before what it uses goes
+    Timer timer_;
+    Worker worker_;  // last: joined before what it uses goes
 };
 
-}  // namespace confab::proxy
+}  // namespace confab::io
