@@ -59,7 +59,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* octets, std::size_t si
     DtmfDetector keys;
     Bytes rest(octets + 1, size - 1);
     while (rest.size() >= 2) {
-        const unsigned head = rest[0] << 8 | rest[1];
+        const auto head = static_cast<unsigned>(rest[0] << 8 | rest[1]);
         rest = rest.subspan(2);
         const auto payload = rest.first(std::min<std::size_t>(head % 2048, rest.size()));
         take(format, *decoder, keys, head >> 11, payload);

@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "io/file.hpp"
@@ -34,9 +35,9 @@ public:
         : settings_(settings), uri_(std::move(uri)), options_(std::move(options)),
           way_(loop_, settings, with_offer(settings.leg(0), options_.delayed_offer), [this](Leg& leg) { leg.call(uri_, settings_.headers); },
                [this](Leg& leg, const Happening& happening) { happened(leg, happening); }),
-          end_(loop_, [this] { way_.leg().hang_up(); }), cancel_(loop_, [this] { way_.leg().cancel(); }), tone_(options_.tone, -20) {
+          end_(loop_, [this] { way_.leg().hang_up(); }), cancel_(loop_, [this] { way_.leg().cancel(); }), tone_(options_.tone, -20, way_.leg().rate()), voice_(way_.leg().rate() / 50), heard_(voice_.size()) {
         if (options_.record.empty()) return;
-        auto writer = io::SoundWriter::create(options_.record, 8000);
+        auto writer = io::SoundWriter::create(options_.record, static_cast<int>(way_.leg().rate()));
         if (!writer) throw io::StartupError(io::kIoError, writer.error());
         recording_ = std::move(*writer);
     }
@@ -83,34 +84,35 @@ private:
     void exchange(std::uint64_t tick) {
         auto& leg = way_.leg();
         if (!leg.in_call()) return;
-        media::Samples voice{}, heard{};
+        std::ranges::fill(voice_, std::int16_t{0});
         if (options_.play.empty()) {
-            tone_.add_to(voice);
+            tone_.add_to(voice_);
         } else {
-            for (auto& sample : voice) sample = played_ < options_.play.size() ? options_.play[played_++] : std::int16_t{0};
+            for (auto& sample : voice_) sample = played_ < options_.play.size() ? options_.play[played_++] : std::int16_t{0};
         }
-        if (leg.exchange(tick, voice, heard)) {
+        if (leg.exchange(tick, voice_, heard_)) {
             ++heard_frames_;
-            for (const auto sample : heard) energy_ += static_cast<double>(sample) * sample;
+            for (const auto sample : heard_) energy_ += static_cast<double>(sample) * sample;
         }
-        if (recording_) recording_->write(heard);
+        if (recording_) recording_->write(heard_);
     }
 
     void report() {
         const auto& leg = way_.leg();
         const auto counts = leg.media_counts();
-        const double samples = static_cast<double>(heard_frames_) * media::kFrame;
+        const double samples = static_cast<double>(heard_frames_ * heard_.size());
         const double level = samples > 0 && energy_ > 0 ? std::max(kSilenceDb, 10 * std::log10(energy_ / samples / (32768.0 * 32768.0))) : kSilenceDb;
         auto phases = phases_of(leg, settings_.lookup_ms);
         phases.set("total_ms", since_ms(leg.phases().started, ended_));
         if (settings_.json) {
-            return print_json(local::Value::object({{"uri", uri_}, {"endpoint", way_.target().text()}, {"status", status_}, {"exit", code_}, {"phases", phases}, {"packets_sent", counts.sent},
+            return print_json(local::Value::object({{"uri", uri_}, {"endpoint", way_.target().text()}, {"status", status_}, {"exit", code_}, {"phases", phases}, {"codec", leg.codec()}, {"packets_sent", counts.sent},
                                                     {"packets_received", counts.received}, {"packets_rejected", counts.rejected},
                                                     {"packets_lost", counts.lost}, {"level_db", std::round(level * 10) / 10}, {"tls", leg.connection()}}));
         }
         fmt::print("{}: status {} from {}\n", uri_, status_, way_.target().text());
         for (const auto& [name, value] : *phases.as_object())
             if (const auto* time = value.as_double()) fmt::print("  {:<14}{:>10.3f}\n", name, *time);
+        if (!leg.codec().empty()) fmt::print("  codec {}\n", leg.codec());
         fmt::print("  packets sent {}, received {}, lost {}, rejected {}; level {:.1f} dBFS\n", counts.sent, counts.received, counts.lost, counts.rejected,
                    level);
     }
@@ -122,6 +124,7 @@ private:
     Failover way_;
     io::Timer end_, cancel_;
     ToneMaker tone_;
+    std::vector<std::int16_t> voice_, heard_;  // 20 ms each way
     std::optional<io::SoundWriter> recording_;
     std::size_t played_ = 0;
     std::uint64_t heard_frames_ = 0;
@@ -155,15 +158,15 @@ int call(const app::Invocation& invocation) {
     const auto digits = read_digits(invocation.text("dtmf"));
     if (!digits) return complain(digits.error());
     options.digits = *digits;
-    options.tone = static_cast<double>(invocation.integer("tone", 50, 3800, 440));
+    options.tone = static_cast<double>(invocation.integer("tone", 50, audio_rate(settings->codecs) * 19 / 40, 440));
     options.record = invocation.text("record");
     options.duration = invocation.duration("duration", options.duration);
     options.delayed_offer = invocation.has("delayed-offer");
     options.require_media = invocation.has("require-media");
     if (invocation.has("cancel-after")) options.cancel_after = invocation.duration("cancel-after", base::milliseconds(0));
     if (invocation.has("play")) {
-        auto sound = io::read_sound(std::string(invocation.text("play")), 8000);
-        if (!sound) return complain({io::kIoError, sound.error()});
+        auto sound = read_voice(std::string(invocation.text("play")), audio_rate(settings->codecs));
+        if (!sound) return complain(sound.error());
         options.play = std::move(*sound);
     }
     return Call(*settings, uri, std::move(options)).run();

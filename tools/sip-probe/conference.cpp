@@ -1,5 +1,6 @@
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -20,6 +21,7 @@ constexpr unsigned kSettleTicks = 25;  // 500 ms for the last joiner's media to 
 struct ConferenceOptions {
     std::size_t legs = 3;
     bool registers = false;
+    bool one_each = false;
     std::vector<double> tones;
     std::vector<std::vector<std::int16_t>> voices;
     std::string record;
@@ -38,8 +40,8 @@ struct Member {
 class Conference {
 public:
     Conference(const Settings& settings, std::string uri, ConferenceOptions options)
-        : settings_(settings), uri_(std::move(uri)), options_(std::move(options)), start_tick_(0),
-          matrix_(options_.tones, static_cast<unsigned>(options_.turn.count() / 20), options_.threshold_db),
+        : settings_(settings), uri_(std::move(uri)), options_(std::move(options)), rate_(audio_rate(settings.codecs)), voice_(rate_ / 50), heard_(rate_ / 50), start_tick_(0),
+          matrix_(options_.tones, static_cast<unsigned>(options_.turn.count() / 20), options_.threshold_db, audio_rate(settings.codecs)),
           patience_(loop_, [this] { give_up(app::kNoAnswer, fmt::format("{} of {} legs joined in time", joined_, options_.legs)); }) {
         for (std::size_t i = 0; i < options_.legs; ++i) members_.push_back(make_member(i));
     }
@@ -59,14 +61,22 @@ public:
 
 private:
     Member make_member(std::size_t number) {
-        Member member{std::make_unique<Leg>(loop_, settings_.leg(number), [this, number](Leg&, const Happening& happening) { happened(members_[number], number, happening); }),
-                      ToneMaker(options_.tones[number], kToneDb), {}, 0, false, false};
+        Member member{std::make_unique<Leg>(loop_, leg_options(number), [this, number](Leg&, const Happening& happening) { happened(members_[number], number, happening); }),
+                      ToneMaker(options_.tones[number], kToneDb, rate_), {}, 0, false, false};
         if (!options_.record.empty()) {
-            auto writer = io::SoundWriter::create(fmt::format("{}/leg-{}.wav", options_.record, number + 1), 8000);
+            auto writer = io::SoundWriter::create(fmt::format("{}/leg-{}.wav", options_.record, number + 1), static_cast<int>(rate_));
             if (!writer) throw io::StartupError(io::kIoError, writer.error());
             member.recording = std::move(*writer);
         }
         return member;
+    }
+
+    // Every leg speaks at the rate of the widest codec, whichever it uses itself.
+    LegOptions leg_options(std::size_t number) const {
+        auto leg = settings_.leg(number);
+        leg.rate = rate_;
+        if (options_.one_each) leg.codecs = {settings_.codecs[number % settings_.codecs.size()]};
+        return leg;
     }
 
     void join(Member& member) { member.leg->call(uri_, settings_.headers); }
@@ -134,24 +144,24 @@ private:
         const auto talker = started ? matrix_.talker(tick - start_tick_) : std::nullopt;
         for (std::size_t i = 0; i < members_.size(); ++i) {
             auto& member = members_[i];
-            media::Samples voice{}, heard{};
-            if (talker == i) speak(member, i, voice);
+            std::ranges::fill(voice_, std::int16_t{0});
+            if (talker == i) speak(member, i);
             if (!member.leg->in_call()) continue;
-            member.leg->exchange(tick, voice, heard);
-            if (member.recording) member.recording->write(heard);
-            if (started) matrix_.hear(i, tick - start_tick_, heard);
+            member.leg->exchange(tick, voice_, heard_);
+            if (member.recording) member.recording->write(heard_);
+            if (started) matrix_.hear(i, tick - start_tick_, heard_);
         }
         const auto last = start_tick_ + static_cast<std::uint64_t>((options_.turn * static_cast<long>(members_.size()) + options_.hold).count() / 20);
         if (started && tick >= last && !finishing_) judge();
     }
 
-    void speak(Member& member, std::size_t number, media::Samples& voice) {
+    void speak(Member& member, std::size_t number) {
         if (!options_.voices.empty()) {
             const auto& speech = options_.voices[number % options_.voices.size()];
-            for (auto& sample : voice)
+            for (auto& sample : voice_)
                 if (member.spoken < speech.size()) sample = static_cast<std::int16_t>(speech[member.spoken++] * kVoiceGain);
         }
-        member.tone.add_to(voice);
+        member.tone.add_to(voice_);
     }
 
     void judge() {
@@ -185,6 +195,7 @@ private:
     local::Value row(std::size_t listener) {
         auto value = local::Value::object({{"leg", static_cast<std::uint64_t>(listener + 1)},
                                            {"address", members_[listener].leg->account().address},
+                                           {"codec", members_[listener].leg->codec()},
                                            {"tone_hz", matrix_.tones()[listener]}});
         auto hears = local::Value::array();
         for (std::size_t j = 0; j < matrix_.legs(); ++j) {
@@ -201,6 +212,8 @@ private:
     const Settings& settings_;
     std::string uri_;
     ConferenceOptions options_;
+    const std::uint32_t rate_;                 // of all that is said and heard
+    std::vector<std::int16_t> voice_, heard_;  // 20 ms each
     io::Loop loop_;
     std::uint64_t start_tick_;
     Matrix matrix_;
@@ -220,6 +233,7 @@ int conference(const app::Invocation& invocation) {
     ConferenceOptions options;
     options.legs = static_cast<std::size_t>(invocation.integer("legs", 1, 500, 3));
     options.registers = invocation.has("register");
+    options.one_each = invocation.has("one-codec-each");
     options.record = invocation.text("record");
     options.turn = invocation.duration("turn", options.turn);
     if (options.turn < base::milliseconds(200)) return complain({io::kUsage, "--turn: expected at least 200ms"});
@@ -228,14 +242,15 @@ int conference(const app::Invocation& invocation) {
     base::Random random(io::kernel_seed());
     options.tones = choose_tones(options.legs, random);
     const auto tones = invocation.all("tone");
+    const unsigned highest = audio_rate(settings->codecs) * 19 / 40;
     for (std::size_t i = 0; i < tones.size() && i < options.legs; ++i) {
         const auto hertz = base::parse_number<unsigned>(tones[i]);
-        if (!hertz || *hertz < 50 || *hertz > 3800) return complain({io::kUsage, "--tone: expected 50 to 3800, got '" + tones[i] + "'"});
+        if (!hertz || *hertz < 50 || *hertz > highest) return complain({io::kUsage, fmt::format("--tone: expected 50 to {}, got '{}'", highest, tones[i])});
         options.tones[i] = *hertz;
     }
     for (const auto& file : invocation.all("play")) {
-        auto sound = io::read_sound(file, 8000);
-        if (!sound) return complain({io::kIoError, sound.error()});
+        auto sound = read_voice(file, audio_rate(settings->codecs));
+        if (!sound) return complain(sound.error());
         options.voices.push_back(std::move(*sound));
     }
     return Conference(*settings, uri, std::move(options)).run();

@@ -1,5 +1,6 @@
 #include "sip-probe/leg.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/text.hpp"
@@ -144,7 +145,8 @@ bool Leg::open_media() {
     ports_ = std::move(*bound);
     local_media_ = {};
     local_media_.rtp = ports_->rtp.local();
-    local_media_.codecs = {{"PCMU", 0, 8000}, {"PCMA", 8, 8000}};
+    local_media_.codecs = capabilities(options_.codecs);
+    local_media_.ptime = options_.codecs.front().ptime;
     local_media_.telephone_event = kTelephoneEvent;
     local_media_.session_id = random_.next() >> 2;
     local_media_.session_version = 1;
@@ -186,10 +188,12 @@ bool Leg::agree(const std::string& text, bool is_offer, std::string& answer_text
         agreed = *read;
     }
     if (endpoint_)
-        endpoint_->update(*agreed);
+        endpoint_->update(*agreed, options_.codecs);
     else
-        endpoint_ = Endpoint::create(*agreed, io::kernel_seed());
-    return endpoint_.has_value();
+        endpoint_ = Endpoint::create(*agreed, options_.codecs, rate(), io::kernel_seed());
+    if (!endpoint_) return false;
+    codec_ = codec_text(endpoint_->format());
+    return true;
 }
 
 void Leg::received_media(std::span<io::Datagram> batch) {
@@ -202,15 +206,15 @@ void Leg::received_media(std::span<io::Datagram> batch) {
     }
 }
 
-bool Leg::exchange(std::uint64_t tick, const media::Samples& voice, media::Samples& heard) {
+bool Leg::exchange(std::uint64_t tick, std::span<const std::int16_t> voice, std::span<std::int16_t> heard) {
     tick_ = tick;
     if (!endpoint_) {
-        heard.fill(0);
+        std::ranges::fill(heard, std::int16_t{0});
         return false;
     }
     const bool audio = endpoint_->pull(tick, heard);
-    const auto packet = endpoint_->push(voice);
-    if (!packet.empty()) {
+    endpoint_->push(voice);
+    for (auto packet = endpoint_->take(); !packet.empty(); packet = endpoint_->take()) {
         ports_->rtp.send(endpoint_->remote(), packet);
         ports_->rtp.flush();
     }

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 
 #include "io/datagrams.hpp"
@@ -23,6 +24,8 @@ struct LegOptions {
     Target target{};
     std::optional<io::TlsContext> tls{};
     bool srtp = false;
+    Codecs codecs{};                         // at least one
+    std::uint32_t rate = 8000;               // samples a second of what is said and heard
     bool delayed_offer = false;              // INVITE without SDP
     sip::Timers timers{};
 };
@@ -46,12 +49,14 @@ public:
     void hang_up();
     void dial(std::string_view digits);
 
-    // One frame each way; call every 20 ms while in a call. Empty before the call is answered.
-    bool exchange(std::uint64_t tick, const media::Samples& voice, media::Samples& heard);
+    // 20 ms each way; call every 20 ms while in a call. Silence before the call is answered.
+    bool exchange(std::uint64_t tick, std::span<const std::int16_t> voice, std::span<std::int16_t> heard);
+    std::uint32_t rate() const { return options_.rate; }
 
     bool in_call() const { return endpoint_.has_value(); }
     bool dialling() const { return endpoint_ && endpoint_->dialling(); }
     const Phases& phases() const { return phases_; }
+    const std::string& codec() const { return codec_; }  // agreed last: "opus/48000", or ""
     Endpoint::Counts media_counts() const { return endpoint_ ? endpoint_->counts() : last_counts_; }
     const std::string& failure() const { return failure_; }  // why the transport failed, a sentence
     bool failed_in_tls() const { return failed_in_tls_; }
@@ -80,6 +85,7 @@ private:
     std::optional<io::PortPair> ports_;
     std::optional<Endpoint> endpoint_;
     Endpoint::Counts last_counts_;
+    std::string codec_;
     std::uint64_t tick_ = 0;
     sip::FlowId flow_{};
     std::string failure_;

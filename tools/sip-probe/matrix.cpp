@@ -1,15 +1,13 @@
 #include "sip-probe/matrix.hpp"
 
-#include <span>
-
 #include "sip-probe/tone.hpp"
 
 namespace confab::probe {
 
-Matrix::Matrix(std::vector<double> tones, unsigned turn_ticks, double threshold_db)
-    : tones_(std::move(tones)), turn_ticks_(turn_ticks), threshold_db_(threshold_db), cells_(tones_.size() * tones_.size()), turn_(tones_.size()),
+Matrix::Matrix(std::vector<double> tones, unsigned turn_ticks, double threshold_db, std::uint32_t rate)
+    : tones_(std::move(tones)), turn_ticks_(turn_ticks), threshold_db_(threshold_db), rate_(rate), cells_(tones_.size() * tones_.size()), turn_(tones_.size()),
       turn_number_(tones_.size(), 0) {
-    for (auto& audio : turn_) audio.reserve(turn_ticks * media::kFrame);
+    for (auto& audio : turn_) audio.reserve(turn_ticks * (rate / 50));
 }
 
 std::optional<std::size_t> Matrix::talker(std::uint64_t tick) const {
@@ -18,7 +16,7 @@ std::optional<std::size_t> Matrix::talker(std::uint64_t tick) const {
     return turn;
 }
 
-void Matrix::hear(std::size_t listener, std::uint64_t tick, const media::Samples& frame) {
+void Matrix::hear(std::size_t listener, std::uint64_t tick, std::span<const std::int16_t> frame) {
     const auto turn = tick / turn_ticks_;
     if (turn != turn_number_[listener]) {
         judge(listener);
@@ -34,12 +32,13 @@ void Matrix::judge(std::size_t listener) {
     if (turn >= tones_.size() || audio.empty()) return;
     auto& cell = cells_[listener * legs() + turn];
     const std::span<const std::int16_t> all(audio);
-    cell.level_db = tone_level_db(all.subspan(all.size() / 4), tones_[turn]);
+    cell.level_db = tone_level_db(all.subspan(all.size() / 4), tones_[turn], rate_);
     cell.heard = cell.level_db >= threshold_db_;
-    for (std::size_t at = 0; cell.heard && at + media::kFrame <= all.size(); at += media::kFrame) {
+    const std::size_t frame = rate_ / 50;
+    for (std::size_t at = 0; cell.heard && at + frame <= all.size(); at += frame) {
         // Half of the steady level is well above the hum of the turn before.
-        if (tone_level_db(all.subspan(at, media::kFrame), tones_[turn]) < cell.level_db - 6) continue;
-        cell.delay_ms = static_cast<unsigned>(at / 8);
+        if (tone_level_db(all.subspan(at, frame), tones_[turn], rate_) < cell.level_db - 6) continue;
+        cell.delay_ms = static_cast<unsigned>(at * 1000 / rate_);
         break;
     }
     audio.clear();

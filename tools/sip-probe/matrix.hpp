@@ -6,10 +6,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
-
-#include "media/mixer.hpp"
 
 namespace confab::probe {
 
@@ -21,13 +20,13 @@ struct Cell {
 
 class Matrix {
 public:
-    Matrix(std::vector<double> tones, unsigned turn_ticks, double threshold_db);
+    Matrix(std::vector<double> tones, unsigned turn_ticks, double threshold_db, std::uint32_t rate);
 
     std::size_t legs() const { return tones_.size(); }
     unsigned turn_ticks() const { return turn_ticks_; }
     // Whose turn it is at `tick` of the test, or nothing after the last.
     std::optional<std::size_t> talker(std::uint64_t tick) const;
-    void hear(std::size_t listener, std::uint64_t tick, const media::Samples& frame);
+    void hear(std::size_t listener, std::uint64_t tick, std::span<const std::int16_t> frame);  // 20 ms
     void finish();  // judges what was heard; cells are valid afterwards
 
     const Cell& cell(std::size_t listener, std::size_t talker) const { return cells_[listener * legs() + talker]; }
@@ -39,6 +38,7 @@ private:
     std::vector<double> tones_;
     unsigned turn_ticks_;
     double threshold_db_;
+    std::uint32_t rate_;
     std::vector<Cell> cells_;
     std::vector<std::vector<std::int16_t>> turn_;  // a listener's audio of the turn under way
     std::vector<std::uint64_t> turn_number_;

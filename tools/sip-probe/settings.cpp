@@ -9,7 +9,9 @@
 #include "base/text.hpp"
 #include "io/file.hpp"
 #include "io/resolver.hpp"
+#include "io/sound_file.hpp"
 #include "io/source_address.hpp"
+#include "media/resample.hpp"
 #include "sip/grammar.hpp"
 
 namespace confab::probe {
@@ -94,6 +96,9 @@ std::expected<Settings, Refusal> read_settings(const app::Invocation& invocation
     Settings settings;
     settings.json = invocation.has("json");
     settings.srtp = invocation.has("srtp");
+    auto codecs = read_codecs(invocation.all("codec"), static_cast<unsigned>(invocation.integer("ptime", 10, 60, 20)));
+    if (!codecs) return std::unexpected(Refusal{io::kUsage, "--codec: " + codecs.error()});
+    settings.codecs = std::move(*codecs);
     settings.timeout = invocation.duration("timeout", settings.timeout);
     if (const auto located = locate(invocation, invocation.has("proxy") ? invocation.text("proxy") : uri, settings); !located)
         return std::unexpected(located.error());
@@ -118,9 +123,22 @@ LegOptions Settings::leg(std::size_t number) const {
     options.target = targets.front();
     options.tls = tls;
     options.srtp = srtp;
+    options.codecs = codecs;
+    options.rate = audio_rate(codecs);
     // The operator's patience is the transaction's: Timer B and F are 64·T1.
     options.timers.t1 = std::min(options.timers.t1, base::milliseconds(timeout.count() / 64 + 1));
     return options;
+}
+
+std::expected<std::vector<std::int16_t>, Refusal> read_voice(const std::string& path, std::uint32_t rate) {
+    auto sound = io::read_sound(path, static_cast<int>(rate));
+    if (sound) return std::move(*sound);
+    auto narrow = io::read_sound(path, 8000);
+    if (!narrow) return std::unexpected(Refusal{io::kIoError, narrow.error()});
+    narrow->resize((narrow->size() + 159) / 160 * 160);
+    std::vector<std::int16_t> wide(narrow->size() * rate / 8000);
+    media::Resampler(8000, rate).run(*narrow, wide);
+    return wide;
 }
 
 int complain(const Refusal& refusal) {

@@ -17,6 +17,7 @@ struct Settings {
     std::optional<io::TlsContext> tls;
     base::milliseconds timeout{10'000};
     std::string headers;            // --header lines
+    Codecs codecs;                  // in order of preference; at least one
     bool srtp = false;
     bool json = false;
     double lookup_ms = 0;           // what resolving the name took
@@ -31,6 +32,9 @@ struct Refusal {
 
 // `uri`: what is asked or called; it names the target unless --proxy does.
 std::expected<Settings, Refusal> read_settings(const app::Invocation& invocation, std::string_view uri);
+
+// A sound file of 8 kHz or of `rate`, at `rate`.
+std::expected<std::vector<std::int16_t>, Refusal> read_voice(const std::string& path, std::uint32_t rate);
 
 // Prints "sip-probe: sentence" and returns the code.
 int complain(const Refusal& refusal);

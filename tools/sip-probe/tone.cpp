@@ -7,7 +7,6 @@
 namespace confab::probe {
 namespace {
 
-constexpr double kRate = 8000.0;
 constexpr double kFullScale = 32768.0;
 // A grid on which no frequency is a small multiple of another: µ-law's harmonics of one tone must not look like another's.
 constexpr double kGrid[] = {437, 523, 607, 691, 787, 877, 971, 1063, 1151, 1249, 1361, 1453, 1549, 1657, 1759, 1867, 1979, 2087, 2203, 2311, 2423, 2539, 2657, 2777};
@@ -16,10 +15,10 @@ double to_db(double ratio) { return ratio <= 1e-5 ? kSilenceDb : 20.0 * std::log
 
 }  // namespace
 
-ToneMaker::ToneMaker(double hertz, double level)
-    : step_(2 * std::numbers::pi * hertz / kRate), amplitude_(kFullScale * std::pow(10.0, level / 20.0) * std::numbers::sqrt2) {}
+ToneMaker::ToneMaker(double hertz, double level, std::uint32_t rate)
+    : step_(2 * std::numbers::pi * hertz / rate), amplitude_(kFullScale * std::pow(10.0, level / 20.0) * std::numbers::sqrt2) {}
 
-void ToneMaker::add_to(media::Samples& out) {
+void ToneMaker::add_to(std::span<std::int16_t> out) {
     for (auto& sample : out) {
         const double value = sample + amplitude_ * std::sin(phase_);
         sample = static_cast<std::int16_t>(std::clamp(std::lround(value), -32768L, 32767L));
@@ -28,9 +27,9 @@ void ToneMaker::add_to(media::Samples& out) {
     }
 }
 
-double tone_level_db(std::span<const std::int16_t> samples, double hertz) {
+double tone_level_db(std::span<const std::int16_t> samples, double hertz, std::uint32_t rate) {
     if (samples.empty()) return kSilenceDb;
-    const double coefficient = 2 * std::cos(2 * std::numbers::pi * hertz / kRate);
+    const double coefficient = 2 * std::cos(2 * std::numbers::pi * hertz / rate);
     const double n = static_cast<double>(samples.size());
     double s1 = 0, s2 = 0;
     for (std::size_t i = 0; i < samples.size(); ++i) {

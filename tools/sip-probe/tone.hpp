@@ -1,4 +1,4 @@
-// Tones: making one, and measuring how much of one is in a frame (Goertzel's algorithm). Pure; 8 kHz samples, levels in dB below full scale (dBFS).
+// Tones: making one, and measuring how much of one is in a frame (Goertzel's algorithm). Pure; levels in dB below full scale (dBFS).
 #pragma once
 
 #include <cstdint>
@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/random.hpp"
-#include "media/mixer.hpp"
 
 namespace confab::probe {
 
@@ -14,15 +13,15 @@ inline constexpr double kSilenceDb = -99.0;
 
 class ToneMaker {
 public:
-    ToneMaker(double hertz, double level_db);
-    void add_to(media::Samples& out);  // goes on where the last frame ended; saturates
+    ToneMaker(double hertz, double level_db, std::uint32_t rate);
+    void add_to(std::span<std::int16_t> out);  // goes on where the last frame ended; saturates
 
 private:
     double step_, amplitude_;
     double phase_ = 0;
 };
 
-double tone_level_db(std::span<const std::int16_t> samples, double hertz);
+double tone_level_db(std::span<const std::int16_t> samples, double hertz, std::uint32_t rate);
 double level_db(std::span<const std::int16_t> samples);
 
 // `count` frequencies between 400 and 3,300 Hz, at random and apart enough to tell from one another and from each other's octaves; repeats when there are more legs than room.

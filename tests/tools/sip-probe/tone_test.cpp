@@ -1,5 +1,6 @@
 #include <catch2/catch.hpp>
 
+#include <array>
 #include <set>
 
 #include "sip-probe/matrix.hpp"
@@ -10,20 +11,22 @@ using namespace confab::probe;
 
 namespace {
 
+using Frame = std::array<std::int16_t, 160>;
+
 // Plays the conference: every listener hears what `hears` says of each talker, `delay` frames late.
 Matrix play(std::size_t legs, unsigned delay, bool (*hears)(std::size_t listener, std::size_t talker)) {
     base::Random random(base::Seed{7});
-    Matrix matrix(choose_tones(legs, random), 40, -40);
+    Matrix matrix(choose_tones(legs, random), 40, -40, 8000);
     std::vector<ToneMaker> tones;
-    for (const double hertz : matrix.tones()) tones.emplace_back(hertz, -20);
-    std::vector<media::Samples> sounded;
+    for (const double hertz : matrix.tones()) tones.emplace_back(hertz, -20, 8000);
+    std::vector<Frame> sounded;
     for (std::uint64_t tick = 0; tick < legs * 40 + 1; ++tick) {
-        media::Samples voice{};
+        Frame voice{};
         if (const auto talker = matrix.talker(tick)) tones[*talker].add_to(voice);
         sounded.push_back(voice);
         for (std::size_t listener = 0; listener < legs; ++listener) {
             const auto talker = tick >= delay ? matrix.talker(tick - delay) : std::nullopt;
-            matrix.hear(listener, tick, talker && hears(listener, *talker) ? sounded[tick - delay] : media::Samples{});
+            matrix.hear(listener, tick, talker && hears(listener, *talker) ? sounded[tick - delay] : Frame{});
         }
     }
     matrix.finish();
@@ -34,19 +37,19 @@ Matrix play(std::size_t legs, unsigned delay, bool (*hears)(std::size_t listener
 
 TEST_CASE("a tone is measured at its own frequency and nowhere else") {
     for (const double hertz : {437.0, 1063.0, 2777.0}) {
-        ToneMaker maker(hertz, -20);
+        ToneMaker maker(hertz, -20, 8000);
         std::vector<std::int16_t> audio;
         for (int i = 0; i < 20; ++i) {
-            media::Samples frame{};
+            Frame frame{};
             maker.add_to(frame);
             audio.insert(audio.end(), frame.begin(), frame.end());
         }
-        CHECK(tone_level_db(audio, hertz) == Approx(-20).margin(0.2));
+        CHECK(tone_level_db(audio, hertz, 8000) == Approx(-20).margin(0.2));
         CHECK(level_db(audio) == Approx(-20).margin(0.2));
-        CHECK(tone_level_db(audio, hertz + 85) < -70);
+        CHECK(tone_level_db(audio, hertz + 85, 8000) < -70);
     }
-    CHECK(tone_level_db({}, 437) == kSilenceDb);
-    CHECK(tone_level_db(std::vector<std::int16_t>(800, 0), 437) == kSilenceDb);
+    CHECK(tone_level_db({}, 437, 8000) == kSilenceDb);
+    CHECK(tone_level_db(std::vector<std::int16_t>(800, 0), 437, 8000) == kSilenceDb);
 }
 
 TEST_CASE("chosen tones differ, and repeat only when there are more legs than frequencies") {
