@@ -152,7 +152,7 @@ std::optional<CodecKind> codec_of(std::string_view name, std::uint32_t clock_rat
     for (std::size_t i = 0; i < kNames.size(); ++i) {
         if (!base::iequals(name, kNames[i])) continue;
         const auto kind = static_cast<CodecKind>(i);
-        CodecFormat format{.kind = kind, .rate = kind == CodecKind::g722 ? 16000 : clock_rate};
+        const CodecFormat format{.kind = kind, .rate = kind == CodecKind::g722 ? 16000 : clock_rate, .ptime = kPtimes.front()};
         if (format.is_possible() && format.clock_rate() == clock_rate) return kind;
     }
     return std::nullopt;

@@ -71,6 +71,7 @@ TEST_CASE("codecs by encoding name and clock rate", "[codec]") {
     CHECK(codec_of("PCMA", 8000) == CodecKind::pcma);
     CHECK_FALSE(codec_of("PCMA", 16000));
     CHECK(codec_of("l16", 16000) == CodecKind::l16);
+    CHECK(codec_of("L16", 48000) == CodecKind::l16);
     CHECK_FALSE(codec_of("L16", 44100));
     CHECK_FALSE(codec_of("GSM", 8000));
     CHECK(codec_of("G722", 8000) == CodecKind::g722);
