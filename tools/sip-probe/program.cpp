@@ -107,7 +107,7 @@ const app::Program& program() {
                     {"password-file", 0, "FILE", "the password's file, '-' for standard input", {}, true},
                     {"header", 'H', "LINE", "add a header to the request: 'X-Passcode: 5678'; read from the file after '@'", {}, true},
                     {"srtp", 's', "", "encrypt media (SDES)"},
-                    {"codec", 0, "NAME", "pcmu, pcma, g722, opus[/RATE] or l16[/RATE], in order of preference; default: pcmu, pcma", {}, true},
+                    {"codec", 0, "NAME", "offer pcmu, pcma, g722, opus[/RATE] or l16[/RATE], in order of preference; default: pcmu, pcma", {}, true},
                     {"ptime", 0, "MS", "milliseconds in a packet: 10, 20, 30, 40 or 60", "20"},
                     {"ca", 0, "FILE", "trusted roots (PEM) for TLS; default: the system's"},
                     {"certificate", 0, "FILE", "client certificate (PEM)"},
