@@ -95,6 +95,17 @@ CallLog::CallLog(Loop& loop, Options options)
     recover();
 }
 
+std::unique_ptr<CallLog> CallLog::where_wanted(Loop& loop, const std::string& path, base::milliseconds sync) {
+    return path.empty() ? nullptr : std::make_unique<CallLog>(loop, Options{.path = path, .sync = sync});
+}
+
+void CallLog::check(const std::string& path, const config::Entries& entries, config::Problems& problems) {
+    const auto folder = std::filesystem::path(path).parent_path();
+    std::error_code error;
+    if (!folder.empty() && !std::filesystem::is_directory(folder, error))
+        problems.push_back({config::place_of(entries, "call-log"), "call-log", "a file in a directory that exists", path});
+}
+
 void CallLog::recover() {
     require(log_->cut_unfinished_line());
     Story story;

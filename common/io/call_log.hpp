@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/call_entry.hpp"
+#include "config/table.hpp"
 #include "io/append_file.hpp"
 #include "io/lock_file.hpp"
 #include "io/loop.hpp"
@@ -31,6 +32,10 @@ public:
         std::size_t waiting = 64 << 20;          // octets of records that wait for a log that cannot be written
         std::size_t journal = 8 << 20;           // octets before a journal is begun anew
     };
+    // Null where `path` is empty: nothing is recorded.
+    static std::unique_ptr<CallLog> where_wanted(Loop& loop, const std::string& path, base::milliseconds sync);
+    // A problem of the key `call-log`, where the file can have no place.
+    static void check(const std::string& path, const config::Entries& entries, config::Problems& problems);
     // Throws StartupError where a file cannot be opened, or another program writes it.
     CallLog(Loop& loop, Options options);
 

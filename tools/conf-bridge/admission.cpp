@@ -241,6 +241,7 @@ void Core::on_opened(Turn turn, Leg& leg, const base::SocketAddress& local) {
     }
     counters_.add(Metric::answered);
     leg.stage = Leg::Stage::answered;
+    if (!config_.call_log.empty()) records_.answered(turn.now, leg, turn.effects.records);
     accept(turn, leg, leg.server, leg.source, *proposal);
     by_server_.erase(leg.server);
     leg.request = {};

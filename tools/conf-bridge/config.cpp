@@ -64,6 +64,11 @@ config::Table make_keys() {
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("prompts", &Config::prompts, "",
             "Directory of the voice prompts; without it share/confab/prompts/en beside the program's bin directory."),
+        key("call-log", &Config::call_log, "",
+            "File that gets a JSON line for each answered call; its journal stands beside it. Move it away and reload to rotate it.")
+            .such_as("/var/log/confab/legs.ndjson"),
+        key("call-log-sync", &Config::call_log_sync, "1s", "How often the disk is asked to keep call records for good; 0s for never.")
+            .between(0, 60'000),
         key("legs", &Config::legs, "2000",
             "Bound on legs, also the capacity that the directory sees; one more is answered 503.").between(1, 100'000),
         key("conferences", &Config::conferences, "1000", "Bound on running conferences; one more is answered 503.").between(1, 100'000),

@@ -33,6 +33,8 @@ struct Config : config::Signalling, ParameterKeys {
     base::seconds session_expires{1800}, min_se{90};
     std::uint32_t loudest = 3, talk_level = 180;
     std::string prompts;
+    std::string call_log;
+    base::milliseconds call_log_sync{1000};
     std::uint32_t legs = 0, conferences = 0, members = 0;
 };
 

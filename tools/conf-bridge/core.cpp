@@ -25,9 +25,12 @@ Core::Core(Config config, std::vector<config::Listener> listeners, const base::S
       timers_(sip::Timers{.t1 = config_.t1, .t2 = config_.t2, .t4 = config_.t4}),
       transactions_(timers_, seed, config_.transactions),
       random_(tag_seed(seed)),
+      records_(seed),
       load_(config_.media_threads) {}
 
 void Core::start(base::Now now, Effects& effects) { beat({now, effects}); }
+
+void Core::recover_call(base::Now now, std::string_view line, Effects& effects) { LegRecords::recover(now, line, effects.records); }
 
 void Core::receive(base::Now now, const sip::Hop& source, std::string_view bytes, bool is_stream, Effects& effects) {
     const Turn turn{now, effects};

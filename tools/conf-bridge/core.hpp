@@ -16,6 +16,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "base/call_entry.hpp"
 #include "base/deadlines.hpp"
 #include "base/note.hpp"
 #include "base/random.hpp"
@@ -24,6 +25,7 @@
 #include "conf-bridge/conference.hpp"
 #include "conf-bridge/config.hpp"
 #include "conf-bridge/leg.hpp"
+#include "conf-bridge/leg_records.hpp"
 #include "conf-bridge/media_link.hpp"
 #include "conf-bridge/metrics.hpp"
 #include "conf-bridge/session_timer.hpp"
@@ -54,14 +56,16 @@ struct Effects {
     std::vector<Question> ask;
     std::vector<MediaCommand> media;
     std::vector<Occurrence> publish;
+    std::vector<base::CallEntry> records;  // to be spooled before `transmit` is sent
 
-    bool empty() const { return transmit.empty() && notes.empty() && ask.empty() && media.empty() && publish.empty(); }
+    bool empty() const { return transmit.empty() && notes.empty() && ask.empty() && media.empty() && publish.empty() && records.empty(); }
     void clear() {
         transmit.clear();
         notes.clear();
         ask.clear();
         media.clear();
         publish.clear();
+        records.clear();
     }
 };
 
@@ -91,6 +95,8 @@ public:
     void reload(const Config& fresh);
     void drain(base::Now now, Effects& effects);
     bool is_idle() const { return legs_.empty() && transactions_.live_clients() == 0; }
+
+    void recover_call(base::Now now, std::string_view line, Effects& effects);  // a leg that the last run left open
 
     local::Value status() const;
     std::span<const std::uint64_t> metrics(const MediaCounts& media);
@@ -233,6 +239,7 @@ private:
     sip::Timers timers_;
     sip::Transactions transactions_;
     base::Random random_;
+    LegRecords records_;
     Counters counters_;
     base::Deadlines<std::uint64_t> deadlines_;
     std::unordered_map<std::uint32_t, std::unique_ptr<Leg>> legs_;

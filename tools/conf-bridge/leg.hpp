@@ -41,6 +41,12 @@ struct UnacknowledgedAnswer {
     bool is_offer = false;  // the answer comes in the ACK
 };
 
+// What its call-detail record is known by.
+struct RecordMark {
+    std::string id;  // empty: not answered yet, or nothing is recorded
+    base::WallTime answered;
+};
+
 // Our re-INVITE or UPDATE that waits for its answer.
 struct OwnRequest {
     std::uint32_t cseq = 0;
@@ -80,6 +86,7 @@ struct Leg : Standing {
     std::string number;  // as dialled
     std::string identity, name;  // for the core alone: others see what Core::shown makes of them
     bool withheld = false;       // by the caller (RFC 3323)
+    RecordMark record;
     Parameters given;  // by the INVITE; the passcode only until it is judged
 
     // Media.

@@ -9,7 +9,7 @@ enum class Metric {
     requests, malformed, dropped, oversized, invites, answered, joined, refused_untrusted, refused_unknown, refused_passcode, refused_full,
     refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped, refreshes, expired_sessions,
     beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, legs, lobby, conferences, dialogs, server_transactions,
-    client_transactions, media_sockets, rooms, count_
+    client_transactions, media_sockets, rooms, call_records, lost_call_records, count_
 };
 
 inline constexpr metrics::Row kMetricRows[] = {
@@ -47,6 +47,8 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_client_transactions", metrics::Kind::gauge, "Live client transactions"},
     {"confab_bridge_media_sockets", metrics::Kind::gauge, "Open RTP and RTCP sockets"},
     {"confab_bridge_rooms", metrics::Kind::gauge, "Rooms, lobbies included"},
+    {"confab_bridge_call_records", metrics::Kind::counter, "Records written to the call log"},
+    {"confab_bridge_lost_call_records", metrics::Kind::counter, "Records that no disk took"},
 };
 static_assert(std::size(kMetricRows) == static_cast<std::size_t>(Metric::count_));
 

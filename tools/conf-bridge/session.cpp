@@ -207,6 +207,7 @@ void Core::send_bye(Turn turn, Leg& leg, Farewell farewell) {
 }
 
 void Core::release(Turn turn, Leg& leg, Farewell farewell) {
+    records_.ended(turn.now, leg, farewell.text, turn.effects.records);
     leave(turn, leg, farewell);
     note(turn, base::Severity::info, leg, "leg ended reason=\"" + std::string(farewell.text) + "\"");
     if (leg.has_media) {

@@ -7,6 +7,7 @@
 #include "conf-bridge/core.hpp"
 #include "conf-bridge/media_thread.hpp"
 #include "conf-bridge/metrics.hpp"
+#include "io/call_log.hpp"
 #include "io/engine.hpp"
 #include "io/local_client.hpp"
 #include "io/sound_file.hpp"
@@ -83,7 +84,9 @@ public:
         : frame_(frame),
           engine_(frame.loop(), config, core_, {.act = [this](Effects& effects) { act(effects); }, .turned = [this] { report_drained(); }}),
           core_(config, engine_.listeners(), io::kernel_seed()),
+          call_log_(io::CallLog::where_wanted(frame.loop(), config.call_log, config.call_log_sync)),
           locate_(frame.loop(), locate_options(config), locate_handlers()) {
+        if (call_log_) close_recovered_calls();
         start_media(config);
         engine_.turn([this](base::Now now, Effects& effects) { core_.start(now, effects); });
     }
@@ -98,6 +101,10 @@ public:
 
     std::span<const std::uint64_t> metrics() override {
         core_.counters().set(Metric::oversized, engine_.signalling().counts().oversized);
+        if (call_log_) {
+            core_.counters().set(Metric::call_records, call_log_->counts().written);
+            core_.counters().set(Metric::lost_call_records, call_log_->counts().lost);
+        }
         return core_.metrics(media_counts());
     }
 
@@ -116,6 +123,7 @@ public:
         const auto fresh = config_of(entries);
         engine_.reload(fresh);
         core_.reload(fresh);
+        if (call_log_) call_log_->reopen();
     }
 
     void drain() override {
@@ -168,7 +176,14 @@ private:
         });
     }
 
+    void close_recovered_calls() {
+        Effects effects;
+        for (const auto& line : call_log_->take_open()) core_.recover_call(frame_.loop().now(), line, effects);
+        call_log_->write(effects.records);
+    }
+
     void act(Effects& effects) {
+        if (call_log_) call_log_->write(effects.records);
         for (auto& question : effects.ask) ask(question);
         command_media(effects.media);
         for (auto& occurrence : effects.publish) frame_.publish(occurrence.event, std::move(occurrence.fields));
@@ -192,6 +207,7 @@ private:
     bool draining_ = false;
     io::Engine<Core, Effects> engine_;
     Core core_;
+    std::unique_ptr<io::CallLog> call_log_;
     io::LocalClient locate_;
     std::vector<MediaCounts> counts_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
@@ -200,6 +216,7 @@ private:
 
 void check(const config::Entries& entries, config::Problems& problems) {
     const auto config = read_config(entries, problems);
+    io::CallLog::check(config.call_log, entries, problems);
     if (const auto prompts = read_prompts(config); !prompts)
         problems.push_back({config::place_of(entries, "prompts"), "prompts", "a directory with the voice prompts", prompts.error()});
 }

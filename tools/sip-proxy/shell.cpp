@@ -49,11 +49,6 @@ io::Resolver::Options resolver_options(const Config& config) {
     return options;
 }
 
-std::unique_ptr<io::CallLog> call_log_of(io::Loop& loop, const Config& config) {
-    if (config.call_log.empty()) return nullptr;
-    return std::make_unique<io::CallLog>(loop, io::CallLog::Options{.path = config.call_log, .sync = config.call_log_sync});
-}
-
 io::LocalClient::Handlers connection_notes(std::string_view daemon) {
     io::LocalClient::Handlers handlers;
     handlers.connection = [daemon](bool connected) {
@@ -70,7 +65,7 @@ public:
           engine_(frame.loop(), config, core_, {.act = [this](Effects& effects) { act(effects); }, .turned = [this] { report_drained(); }}),
           core_(config, engine_.listeners(), secret_, io::kernel_seed()),
           resolver_(frame.loop(), resolver_options(config)),
-          call_log_(call_log_of(frame.loop(), config)),
+          call_log_(io::CallLog::where_wanted(frame.loop(), config.call_log, config.call_log_sync)),
           registrar_(frame.loop(), client_options(config.registrar_control, config), connection_notes("sip-registrar")),
           locate_(frame.loop(), client_options(config.locate_control, config), connection_notes("conf-locate")) {
         if (call_log_) take_over_calls();
@@ -238,10 +233,7 @@ void check(const config::Entries& entries, config::Problems& problems) {
     const auto config = read_config(entries, problems);
     io::check_secret("nonce-secret-file", config.nonce_secret_file, entries, problems);
     io::check_certificates(config, "tls-certificate", entries, problems);
-    const auto folder = std::filesystem::path(config.call_log).parent_path();
-    std::error_code error;
-    if (!folder.empty() && !std::filesystem::is_directory(folder, error))
-        problems.push_back({config::place_of(entries, "call-log"), "call-log", "a file in a directory that exists", config.call_log});
+    io::CallLog::check(config.call_log, entries, problems);
 }
 
 std::unique_ptr<app::Daemon> start(app::Frame& frame, const config::Entries& entries) { return std::make_unique<Shell>(frame, config_of(entries)); }
