@@ -20,16 +20,16 @@ MODULES = os.environ.get("BARESIP_MODULES", "/usr/lib/baresip/modules")
 class Baresip:
     """baresip with a configuration of its own, steered over its ctrl_tcp module (netstrings with JSON inside)."""
 
-    def __init__(self, site, user, codec, answers="manual"):
+    def __init__(self, site, user, codec, answers="manual", hop=None, media="srtp-mand"):
         self.site, self.user = site, user
         self.folder = site.path(f"baresip-{user}")
         self.sounds = self.folder / "sounds"
         self.sounds.mkdir(parents=True)
         self.voice = self.folder / "voice.wav"
         run("sox", "-D", "-n", "-r", "8000", "-c", "1", "-b", "16", self.voice, "synth", "240", "sine", BARESIP_TONE, "vol", "0.1")
-        edge = f"{site.ip(1)}:5061"
-        self.write("accounts", f'<sip:{user}@example.org;transport=tls>;auth_user={user};auth_pass={user}-secret;outbound="sip:{edge};transport=tls";'
-                               f"mediaenc=srtp-mand;audio_codecs={codec};regint=60;answermode={answers}\n")
+        hop = hop or f"{site.ip(1)}:5061"
+        self.write("accounts", f'<sip:{user}@example.org;transport=tls>;auth_user={user};auth_pass={user}-secret;outbound="sip:{hop};transport=tls";'
+                               f"{f'mediaenc={media};' if media else ''}audio_codecs={codec};regint=60;answermode={answers}\n")
         self.write("contacts", "")
         with socket.socket() as free:
             free.bind((site.ip(60), 0))

@@ -36,15 +36,26 @@ def host_port(address):
 
 
 def uri_of(address, transport, user=""):
-    return f"sip:{user}{'@' if user else ''}{host_port(address)}" + (";transport=tcp" if transport == "tcp" else "")
+    return f"sip:{user}{'@' if user else ''}{host_port(address)}" + (f";transport={transport}" if transport != "udp" else "")
 
 
 class Kamailio:
-    def __init__(self, folder, address, following, transport):
+    """`tls`: where it listens for TLS, and its certificate, its key and the authorities that it trusts. `path`: REGISTERs come back by way of it (RFC 3327)."""
+
+    def __init__(self, folder, address, following, transport, tls=None, path=False):
         self.folder, self.address = folder, address
         folder.mkdir()
-        listen = "\n".join(f"listen={kind}:{host_port(address)}" for kind in ("udp", "tcp"))
-        text = (HERE / "relay.cfg.in").read_text().replace("@LISTEN@", listen).replace("@NEXT@", uri_of(following, transport))
+        listen, lines = [f"listen={kind}:{host_port(address)}" for kind in ("udp", "tcp")], []
+        if tls:
+            secure, certificate, key, authorities = tls
+            listen.append(f"listen=tls:{host_port(secure)}")
+            common = f"method = TLSv1.2+\ncertificate = {certificate}\nprivate_key = {key}\nca_list = {authorities}\nrequire_certificate = no\n"
+            (folder / "tls.cfg").write_text(f"[server:default]\n{common}verify_certificate = no\n[client:default]\n{common}verify_certificate = yes\n")
+            lines = ["enable_tls=yes", 'loadmodule "tls.so"', f'modparam("tls", "config", "{folder}/tls.cfg")']
+        text = (HERE / "relay.cfg.in").read_text()
+        for gap, value in (("LISTEN", "\n".join(listen)), ("TLS", "\n".join(lines)), ("NEXT", uri_of(following, transport)),
+                           ("PATH", 'if (is_method("REGISTER")) add_path_received();' if path else "")):
+            text = text.replace(f"@{gap}@", value)
         (self.folder / "kamailio.cfg").write_text(text)
 
     def __enter__(self):
