@@ -138,7 +138,7 @@ std::size_t samples_in(const CodecFormat& format, Bytes payload) {
 std::optional<int> level_of(const CodecFormat& format, Bytes payload) {
     switch (format.kind) {
         case CodecKind::g722:
-            return std::nullopt;
+            return g722_level(payload);
         case CodecKind::opus:
             return opus_level(payload);
         case CodecKind::l16:

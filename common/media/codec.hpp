@@ -66,7 +66,7 @@ std::unique_ptr<Decoder> make_decoder(const CodecFormat& format);
 
 // Without decoding. Samples in a packet, at `format.rate`; 0: malformed.
 std::size_t samples_in(const CodecFormat& format, Bytes payload);
-// Empty: only decoding tells. Opus tells 0 where its voice flags say that there is none, and nothing else. They are flags of voice: a
+// Empty: only decoding tells. G.722 tells 0 for plain zeros and nothing else. Opus tells 0 where its voice flags say that there is none, and nothing else. They are flags of voice: a
 // steady tone or noise loses them within a second, however loud, so who must not lose it decodes a packet now and then all the same.
 std::optional<int> level_of(const CodecFormat& format, Bytes payload);
 

@@ -1,5 +1,7 @@
 #include "media/g722.hpp"
 
+#include <algorithm>
+
 // The library's states are plain structs without pointers: held in place, and copied to go on bit-exactly.
 #include <spandsp.h>
 #include <spandsp/private/g722.h>
@@ -47,9 +49,19 @@ private:
     Concealment concealment_;
 };
 
+// Silence has the upper band's two inner codes only, which take its quantizer to the smallest step; there even the rounding of a tone to
+// 16 bits gives the outer ones. 10 ms of the inner ones cannot be anything else.
+constexpr std::size_t kEnough = 80;
+constexpr std::uint8_t kInner = 0x40;
+
 }  // namespace
 
 std::unique_ptr<Encoder> make_g722_encoder(const CodecFormat&) { return std::make_unique<G722Encoder>(); }
 std::unique_ptr<Decoder> make_g722_decoder(const CodecFormat& format) { return std::make_unique<G722Decoder>(format.rate); }
+
+std::optional<int> g722_level(Bytes payload) {
+    const bool silent = payload.size() >= kEnough && std::ranges::all_of(payload, [](std::uint8_t octet) { return (octet & kInner) != 0; });
+    return silent ? std::optional(0) : std::nullopt;
+}
 
 }  // namespace confab::media

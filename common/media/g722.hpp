@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "media/codec.hpp"
 
@@ -9,5 +10,8 @@ namespace confab::media {
 
 std::unique_ptr<Encoder> make_g722_encoder(const CodecFormat& format);
 std::unique_ptr<Decoder> make_g722_decoder(const CodecFormat& format);
+
+// 0: nothing but zeros, as muted phones send, or what is as soft (under -75 dBov). Empty: only decoding tells.
+std::optional<int> g722_level(Bytes payload);
 
 }  // namespace confab::media

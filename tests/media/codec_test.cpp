@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 
 #include "media/concealment.hpp"
+#include "media/noise.hpp"
 #include "media/signals.hpp"
 
 using namespace confab::media;
@@ -105,6 +106,38 @@ TEST_CASE("the level in a payload is that of its samples", "[codec]") {
         CHECK(level_of(format, {}) == 0);
     }
     CHECK(samples_in(of(CodecKind::l16, 8000), std::vector<std::uint8_t>(3)) == 0);
+}
+
+TEST_CASE("plain silence is known from G.722's codes, and soft sound is not taken for it", "[codec]") {
+    const auto silent_packets = [](std::uint16_t ptime, const Pcm& sound) {
+        const auto format = of(CodecKind::g722, 16000, ptime);
+        const auto encoder = make_encoder(format);
+        std::vector<std::uint8_t> packet(1000);
+        std::size_t silent = 0;
+        for (std::size_t at = 0; at + format.samples() <= sound.size(); at += format.samples()) {
+            const Bytes payload = std::span(packet).first(encoder->encode(std::span(sound).subspan(at, format.samples()), packet));
+            const auto level = level_of(format, payload);
+            CHECK((!level || *level == 0));
+            silent += level.has_value();
+        }
+        return silent;
+    };
+    const Pcm nothing(16000);
+    CHECK(silent_packets(10, nothing) == 100);
+    CHECK(silent_packets(20, nothing) == 50);
+    CHECK(silent_packets(60, nothing) == 16);
+    Pcm whisper(16000);
+    for (const int level : {60, 45, 30}) {
+        ComfortNoise(1, 16000).fill(whisper, level);
+        CHECK(silent_packets(20, whisper) == 0);
+    }
+    for (const double hertz : {60.0, 440.0, 3000.0, 6500.0})
+        for (const double amplitude : {5.0, 300.0, 20000.0}) CHECK(silent_packets(20, sine(hertz, amplitude, 16000, 16000)) == 0);
+    CHECK(silent_packets(10, vowel(120, 12000, 16000, 16000)) == 0);
+    // After a word, two packets at most until silence is silence again.
+    auto word = vowel(120, 20000, 16000, 16000);
+    word.resize(32000);
+    CHECK(silent_packets(20, word) >= 48);
 }
 
 TEST_CASE("what does not fit is refused and changes nothing", "[codec]") {
