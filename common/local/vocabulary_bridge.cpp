@@ -29,6 +29,27 @@ constexpr Field kMemberRow[] = {
     {"talking", FieldType::flag, true, "whether it talks now"},
     {"since", FieldType::text, true, "when it joined, UTC"},
 };
+constexpr Field kStatsRow[] = {
+    {"member", FieldType::integer, true, "the member's number"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"codec", FieldType::text, true, "what it sends and gets"},
+    {"received", FieldType::integer, true, "RTP packets from it"},
+    {"sent", FieldType::integer, true, "RTP packets to it"},
+    {"lost", FieldType::integer, true, "packets from it that never came"},
+    {"late", FieldType::integer, true, "packets from it that came too late to be played"},
+    {"loss", FieldType::integer, true, "percent of its packets that were lost, a number with one decimal; null until some were expected"},
+    {"level", FieldType::integer, true, "how loud it is, in dBov; -127 for silence"},
+    {"talking", FieldType::flag, true, "whether it talks now"},
+    {"talked_ms", FieldType::integer, true, "how long it has talked, in milliseconds"},
+};
+constexpr Field kSilentEvent[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"member", FieldType::integer, true, "the member's number"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"spell_ms", FieldType::integer, true, "how long it talked just now, in milliseconds"},
+    {"talked_ms", FieldType::integer, true, "how long it has talked in all"},
+};
 constexpr Field kConferenceEvent[] = {
     {"conference", FieldType::text, true, "its number"},
     {"name", FieldType::text, true, "its name"},
@@ -64,6 +85,8 @@ constexpr Field kDigitsEvent[] = {
 constexpr Command kCommands[] = {
     {"list", "list", "list the running conferences", {}, kListRow, true},
     {"members", "members", "list who is in a conference", kConference, kMemberRow, true},
+    {"stats", "stats", "list what was measured of each member's leg", kConference, kStatsRow, true},
+    {"leg", "leg", "show all that is known of one member: the fields of members and stats", kMember, kStatsRow},
     {"mute", "mute", "let a member hear and not be heard", kMember, kChanged, false, true},
     {"unmute", "unmute", "let a muted member be heard again", kMember, kChanged, false, true},
     {"mute-all", "mute-all", "mute everybody but hosts", kConference, kChanged, false, true},
@@ -84,7 +107,7 @@ constexpr EventRow kEvents[] = {
     {"joined", "a caller is in the conference", kMemberEvent},
     {"left", "a member's call ended", kLeftEvent},
     {"talking", "a member talks", kMemberEvent},
-    {"silent", "a member stopped talking", kMemberEvent},
+    {"silent", "a member stopped talking", kSilentEvent},
     {"digits", "a caller keyed a digit", kDigitsEvent},
     {"muted", "a member was muted", kMemberEvent},
     {"unmuted", "a member may be heard again", kMemberEvent},

@@ -11,8 +11,6 @@ constexpr Micros kConceal = 60'000;                          // then silence
 constexpr Micros kShortest = 2'500, kLongest = 60'000;       // packets with sound
 constexpr Micros kFade = 10'000;                             // from sound into a pause
 constexpr unsigned kWarm = 3;                                // packets
-constexpr int kNoVoice = 90;                                 // mean magnitude; half of what counts as talking
-constexpr unsigned kTrust = 150;                             // ticks
 constexpr int kQuiet = 50;                                   // mean magnitude that may be cut anywhere
 constexpr Micros kShortestPeriod = 2'500, kLongestPeriod = 12'500, kSplice = 5'000;
 constexpr float kAlike = 0.6F;                               // of 1: two periods that may replace each other
@@ -64,7 +62,6 @@ void Playout::prepare() {
     sounding_ = changed_ = was_broken_ = broken_ = false;
     silent_ = true;
     level_ = -1;
-    trust_ = 0;
 }
 
 void Playout::insert(const RtpPacket& packet, std::uint64_t tick, Micros early) {
@@ -164,21 +161,10 @@ int Playout::level() {
         unknown |= one.level < 0;
         level_ = std::max(level_, one.level);
     });
-    if (!unknown && believes_level()) return level_;
+    if (!unknown) return level_;
     std::int64_t sum = 0;
     for (const std::int16_t sample : samples()) sum += std::abs(sample);
-    level_ = static_cast<int>(sum / static_cast<std::int64_t>(frame_));
-    trust_ = level_ < kNoVoice ? kTrust + piece(first_).sequence % kTrust : 0;
-    return level_;
-}
-
-// Opus' flags are of voice: a steady tone and most music lose them. The silence that they tell is believed for some seconds once decoding has
-// found it so. The sequence number spreads the legs that fell silent together.
-bool Playout::believes_level() {
-    if (format_.kind != CodecKind::opus || level_ > 0 || !sounding_) return true;
-    if (trust_ == 0) return false;
-    --trust_;
-    return true;
+    return level_ = static_cast<int>(sum / static_cast<std::int64_t>(frame_));
 }
 
 // Sound after a loss is joined to what stood in for it, so its code bytes alone will not do.

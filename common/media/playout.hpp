@@ -72,7 +72,6 @@ private:
         std::size_t period = 0;
         float likeness = 0;  // −1…1
     };
-    bool believes_level();
     bool is_quiet(std::size_t samples);
     void adjust();
     void adjust_quiet(Micros owed);
@@ -106,7 +105,6 @@ private:
     unsigned searched_ = 0;                     // ticks for a place to change the delay
     bool silent_ = true;         // what was decoded last
     int level_ = -1;
-    unsigned trust_ = 0;         // ticks for which the flags in the packets are believed when they tell silence
 };
 
 }  // namespace confab::media

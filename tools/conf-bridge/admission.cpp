@@ -23,15 +23,15 @@ std::string plain_display(std::string_view display) {
 
 // Who calls: the identity that a trusted peer asserts (RFC 3325), else what From says.
 void identify(Leg& leg, const sip::Message& request) {
-    auto asserted = request.value(sip::HeaderName::p_asserted_identity);
-    const auto first = sip::next_value(asserted);
-    auto who = first ? sip::parse_name_addr(*first) : std::nullopt;
-    const auto from = sip::parse_name_addr(request.from);
     leg.withheld = is_withheld(request);
-    if (!who) who = from;
-    if (!who) return;
-    leg.identity = sip::address_key(who->uri).value_or(std::string(who->uri.text)).substr(0, 2 * kLongestName);
-    leg.name = plain_display(who->display.empty() && from ? from->display : who->display);
+    leg.identity = identity_of(request);
+    auto asserted = request.value(sip::HeaderName::p_asserted_identity);
+    std::string_view display;
+    if (const auto first = sip::next_value(asserted))
+        if (const auto who = sip::parse_name_addr(*first)) display = who->display;
+    const auto from = sip::parse_name_addr(request.from);
+    if (display.empty() && from) display = from->display;
+    leg.name = plain_display(display);
 }
 
 bool is_sdp(std::string_view content_type) {
@@ -45,7 +45,7 @@ std::span<const std::string_view> Core::option_tags() const {
     return config_.session_timer ? tags : tags.first(tags.size() - 1);
 }
 
-std::string Core::capability_lines() const { return allow_line() + supported_line(option_tags()); }
+std::string Core::capability_lines() const { return allow_line() + std::string(kAllowEvents) + supported_line(option_tags()); }
 
 bool Core::admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& source) {
     const auto unsupported = unsupported_line(message_, option_tags());

@@ -10,7 +10,8 @@
 namespace confab::bridge {
 
 inline constexpr sip::Method kMethods[] = {sip::Method::invite,  sip::Method::ack,  sip::Method::cancel, sip::Method::bye,
-                                           sip::Method::options, sip::Method::info, sip::Method::update};
+                                           sip::Method::options, sip::Method::info, sip::Method::update, sip::Method::subscribe};
+inline constexpr std::string_view kAllowEvents = "Allow-Events: conference\r\n";  // RFC 4575
 inline constexpr std::string_view kTimerTag = "timer";        // RFC 4028
 inline constexpr std::string_view kOptionTags[] = {kTimerTag};  // the timer's last: the configuration may turn it off
 

@@ -11,6 +11,7 @@
 
 #include "base/time.hpp"
 #include "conf-bridge/media_link.hpp"
+#include "conf-bridge/roster.hpp"
 #include "media/room.hpp"
 
 namespace confab::bridge {
@@ -23,6 +24,7 @@ struct Conference {
     unsigned thread = 0;
     base::WallTime started;
     std::uint32_t last_member = 0;
+    Roster roster;
     std::set<media::LegId> seats;                       // members and those who are about to be
     std::map<std::uint32_t, media::LegId> members;      // by member number: the order of joining
 };

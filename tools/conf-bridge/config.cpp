@@ -76,6 +76,7 @@ config::Table make_keys() {
             "Most members of a conference for which the directory names no bound.").between(1, 4'096).is_live(),
     };
     config::append<Config, ParameterKeys>(keys, parameter_keys());
+    config::append<Config, SubscriptionKeys>(keys, subscription_keys());
     config::append<Config, config::Signalling>(keys, config::signalling_keys());
     return keys;
 }
@@ -120,6 +121,7 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
     check_parameters(config, entries, problems);
     if (config.locate_control.kind != config::ControlAddress::Kind::unix_path)
         complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
+    check_subscriptions(config, entries, problems);
     check_media(config, entries, problems);
     if (config.session_expires < config.min_se)
         complain(entries, problems, "session-expires", "at least min-se", std::to_string(config.session_expires.count()) + "s");
@@ -142,6 +144,7 @@ void take_live(Config& running, const Config& fresh) {
     running.min_se = fresh.min_se;
     running.members = fresh.members;
     running.mask_numbers = fresh.mask_numbers;
+    running.roster_watchers = fresh.roster_watchers;
 }
 
 }  // namespace confab::bridge

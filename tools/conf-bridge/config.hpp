@@ -9,6 +9,7 @@
 #include "base/socket_address.hpp"
 #include "base/time.hpp"
 #include "conf-bridge/parameters.hpp"
+#include "conf-bridge/subscriptions.hpp"
 #include "config/signalling.hpp"
 
 namespace confab::bridge {
@@ -16,7 +17,7 @@ namespace confab::bridge {
 // What becomes of a caller whose INVITE brings a wrong passcode.
 enum class WrongPasscode : std::uint8_t { reject, prompt };
 
-struct Config : config::Signalling, ParameterKeys {
+struct Config : config::Signalling, ParameterKeys, SubscriptionKeys {
     std::string name;
     config::Peer address;
     base::IpAddress media_address;

@@ -35,6 +35,7 @@ Core::Outcome Core::command_member(Turn turn, std::string_view name, std::string
     if (name == "raise-hand" || name == "lower-hand") return changed(set_hand(turn, leg, name == "raise-hand"));
     if (name == "host" || name == "unhost") return changed(set_host(turn, leg, name == "host"));
     if (name == "kick") return changed(kick(turn, leg));
+    if (name == "leg") return describe_member(turn.now, leg);
     return std::unexpected(no_command());
 }
 
@@ -46,6 +47,7 @@ Core::Outcome Core::command_conference(Turn turn, std::string_view name, std::st
     if (name == "mute-all" || name == "unmute-all") return changed(set_all_muted(turn, *conference, name == "mute-all"));
     if (name == "lock" || name == "unlock") return changed(set_locked(turn, *conference, name == "lock"));
     if (name == "end") return changed(end(turn, *conference));
+    if (name == "stats") return stats(turn.now, *conference);
     return std::unexpected(no_command());
 }
 

@@ -26,6 +26,7 @@ Core::Core(Config config, std::vector<config::Listener> listeners, const base::S
       transactions_(timers_, seed, config_.transactions),
       random_(tag_seed(seed)),
       records_(seed),
+      notifier_(subscription_limits(config_)),
       load_(config_.media_threads) {}
 
 void Core::start(base::Now now, Effects& effects) { beat({now, effects}); }
@@ -72,6 +73,7 @@ void Core::on_request(Turn turn, sip::ServerId server, const sip::Hop& source) {
     const auto uri = sip::parse_uri(message_.uri);
     if (!uri || !(base::iequals(uri->scheme, "sip") || base::iequals(uri->scheme, "sips"))) return reply(turn, server, source, 416);
     if (!admit_extensions(turn, server, source)) return;
+    if (message_.method == sip::Method::subscribe) return on_subscribe(turn, server, source);
     if (!message_.to_tag.empty()) return on_in_dialog(turn, server, source);
     if (message_.method == sip::Method::invite) return on_invite(turn, server, source);
     if (message_.method == sip::Method::options) return on_options(turn, server, source);
@@ -152,10 +154,10 @@ void Core::flow_failed(base::Now now, const sip::Hop& hop, Effects& effects) {
 }
 
 std::optional<base::Instant> Core::next_deadline() {
-    const auto own = deadlines_.next();
-    const auto theirs = transactions_.next_deadline();
-    if (!own || !theirs) return own ? own : theirs;
-    return std::min(*own, *theirs);
+    std::optional<base::Instant> next;
+    for (const auto& one : {deadlines_.next(), transactions_.next_deadline(), notifier_.next_deadline()})
+        if (one && (!next || *one < *next)) next = one;
+    return next;
 }
 
 void Core::expire(base::Now now, Effects& effects) {
@@ -163,6 +165,8 @@ void Core::expire(base::Now now, Effects& effects) {
     while (transactions_.more_due(now)) handle(turn, transactions_.expire(now, effects.transmit), {});
     while (const auto due = deadlines_.pop_due(now.steady))
         on_alarm(turn, {static_cast<std::uint32_t>(*due >> kAlarmBits)}, static_cast<Alarm>(*due & ((1u << kAlarmBits) - 1)));
+    notifier_.expire(now);
+    notify_watchers(turn);
 }
 
 void Core::arm(media::LegId id, Alarm alarm, base::Instant at) {
@@ -271,7 +275,11 @@ void Core::tell(Turn turn, const Leg& leg, decltype(MediaCommand::what) what) co
     turn.effects.media.push_back({leg.thread, std::move(what)});
 }
 
-void Core::reload(const Config& fresh) { take_live(config_, fresh); }
+void Core::reload(const Config& fresh) {
+    const bool masked = config_.mask_numbers;
+    take_live(config_, fresh);
+    if (config_.mask_numbers != masked) retell_rosters();
+}
 
 void Core::drain(base::Now now, Effects& effects) {
     draining_ = true;
@@ -292,6 +300,7 @@ local::Value Core::status() const {
                                  {"server_transactions", static_cast<std::uint64_t>(transactions_.live_servers())},
                                  {"client_transactions", static_cast<std::uint64_t>(transactions_.live_clients())},
                                  {"media_sockets", sockets_},
+                                 {"subscriptions", static_cast<std::uint64_t>(notifier_.size())},
                                  {"draining", draining_}});
 }
 
@@ -303,6 +312,7 @@ std::span<const std::uint64_t> Core::metrics(const MediaCounts& media) {
     counters_.set(Metric::server_transactions, transactions_.live_servers());
     counters_.set(Metric::client_transactions, transactions_.live_clients());
     counters_.set(Metric::media_sockets, sockets_);
+    counters_.set(Metric::subscriptions, notifier_.size());
     counters_.set(Metric::rooms, media.rooms);
     counters_.set(Metric::lost_ticks, media.lost_ticks);
     counters_.set(Metric::rtp_received, media.received);

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -28,7 +29,9 @@
 #include "conf-bridge/leg_records.hpp"
 #include "conf-bridge/media_link.hpp"
 #include "conf-bridge/metrics.hpp"
+#include "conf-bridge/roster.hpp"
 #include "conf-bridge/session_timer.hpp"
+#include "conf-bridge/subscriptions.hpp"
 #include "local/messages.hpp"
 #include "local/value.hpp"
 #include "sip/grammar.hpp"
@@ -86,6 +89,7 @@ public:
     void receive(base::Now now, const sip::Hop& source, std::string_view bytes, bool is_stream, Effects& effects);
     void answer(base::Now now, std::uint64_t question, const Answer& answer, Effects& effects);
     void media(base::Now now, const MediaEvent& event, Effects& effects);
+    void measured(std::span<const LegSample> samples);
     void flow_failed(base::Now now, const sip::Hop& hop, Effects& effects);
     std::optional<base::Instant> next_deadline();
     void expire(base::Now now, Effects& effects);
@@ -197,8 +201,8 @@ private:
     void play(Turn turn, const Leg& leg, std::optional<PromptName> prompt);
     void set_held(Turn turn, Leg& leg);
     void set_talking(Turn turn, Leg& leg, bool talking);
-    void publish(Turn turn, std::string_view event, const Leg& leg, std::initializer_list<local::Value::Member> more = {}) const;
-    void publish(Turn turn, std::string_view event, const Conference& conference) const;
+    void publish(Turn turn, std::string_view event, const Leg& leg, std::initializer_list<local::Value::Member> more = {});
+    void publish(Turn turn, std::string_view event, const Conference& conference);
     void drop_if_empty(Turn turn, Conference& conference);
 
     // moderation.cpp: what may be done to members and conferences, by whichever way it is asked. Each says whether anything changed;
@@ -216,12 +220,28 @@ private:
     std::string shown(const Leg& leg) const;       // the identity that anyone outside may see: itself, or anonymous-N
     std::string shown_name(const Leg& leg) const;  // the name that goes with it
 
+    // subscriptions.cpp: those who watch rosters
+    void on_subscribe(Turn turn, sip::ServerId server, const sip::Hop& source);
+    bool is_watcher(const sip::Hop& source) const;
+    const Conference* find_watched(const sip::Hop& source, std::string_view number) const;
+    RosterEntry roster_entry(const Leg& leg) const;
+    void follow(Turn turn, std::string_view event, const Leg& leg);
+    void follow(Turn turn, std::string_view event, const Conference& conference);
+    void retell_rosters();
+    void notify_watchers(Turn turn);
+
     // control.cpp: the socket's commands
     Outcome list() const;
     Outcome members(std::string_view number) const;
     Outcome command_member(Turn turn, std::string_view name, std::string_view number, std::int64_t member);
     Outcome command_conference(Turn turn, std::string_view name, std::string_view number);
     local::Value row_of(const Leg& leg) const;
+
+    // statistics.cpp: what was measured
+    std::uint64_t talked_ms(base::Now now, const Leg& leg) const;
+    local::Value measured_row(base::Now now, const Leg& leg) const;
+    Outcome stats(base::Now now, const Conference& conference) const;
+    Outcome describe_member(base::Now now, const Leg& leg) const;
     Conference* find_conference(std::string_view number);
     std::expected<Leg*, local::Failure> find_member(std::string_view number, std::int64_t member);
 
@@ -253,6 +273,7 @@ private:
     };
     std::unordered_map<std::uint64_t, Pending> questions_;
     std::map<std::string, Conference, std::less<>> conferences_;
+    sip::Notifier notifier_;
     std::vector<std::size_t> load_;  // legs of each media thread
     sip::Message message_;           // the message at hand: just received, or a stored INVITE split again
     std::string scratch_;

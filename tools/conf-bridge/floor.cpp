@@ -134,18 +134,26 @@ void Core::set_held(Turn turn, Leg& leg) {
 void Core::set_talking(Turn turn, Leg& leg, bool talking) {
     if (leg.talking == talking || (talking && (leg.member == 0 || leg.waiting || leg.muted || leg.held))) return;
     leg.talking = talking;
-    publish(turn, talking ? "talking" : "silent", leg);
+    if (talking) {
+        leg.talks_since = turn.now.steady;
+        return publish(turn, "talking", leg);
+    }
+    const auto spell = turn.now.steady - leg.talks_since;
+    leg.talked += spell;
+    publish(turn, "silent", leg, {{"spell_ms", std::chrono::duration_cast<base::milliseconds>(spell).count()}, {"talked_ms", talked_ms(turn.now, leg)}});
 }
 
-void Core::publish(Turn turn, std::string_view event, const Leg& leg, std::initializer_list<local::Value::Member> more) const {
+void Core::publish(Turn turn, std::string_view event, const Leg& leg, std::initializer_list<local::Value::Member> more) {
     auto fields = local::Value::object(
         {{"conference", leg.conference}, {"member", leg.member}, {"identity", shown(leg)}, {"name", shown_name(leg)}});
     for (const auto& [name, value] : more) fields.set(name, value);
     turn.effects.publish.push_back({event, std::move(fields)});
+    follow(turn, event, leg);
 }
 
-void Core::publish(Turn turn, std::string_view event, const Conference& conference) const {
+void Core::publish(Turn turn, std::string_view event, const Conference& conference) {
     turn.effects.publish.push_back({event, local::Value::object({{"conference", conference.number}, {"name", conference.name}})});
+    follow(turn, event, conference);
 }
 
 }  // namespace confab::bridge

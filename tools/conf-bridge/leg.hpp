@@ -61,6 +61,7 @@ struct Standing {
     bool waiting = false;  // has a place and waits to be let in: neither hears nor is heard
     bool muted = false, deaf = false, hand = false;
     int gain = 0, volume = 0;  // dB: how it is heard, how it hears
+    base::Duration talked{};   // until it last fell silent
 };
 
 struct Leg : Standing {
@@ -102,6 +103,8 @@ struct Leg : Standing {
     // Place.
     std::string conference;  // empty in the lobby
     bool talking = false, held = false;
+    base::Instant talks_since{};
+    media::LegReport report;  // the media thread's last, at most a second old
 
     // Lobby.
     std::string digits;

@@ -62,6 +62,12 @@ struct MediaEvent {
     char digit = 0;
 };
 
+// What was measured of a leg; of each once a second.
+struct LegSample {
+    media::LegId leg;
+    media::LegReport report;
+};
+
 struct MediaCounts {
     std::uint64_t rooms = 0, lost_ticks = 0, received = 0, sent = 0, rejected = 0;
 };

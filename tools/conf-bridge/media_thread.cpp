@@ -75,6 +75,7 @@ struct MediaThread::Impl {
     void receive(media::LegId id, std::span<io::Datagram> batch);
     void beat(std::uint64_t number);
     void tick(PlacedRoom& placed);
+    void measure();
     void report();
 
     PlacedLeg* find(media::LegId id) {
@@ -96,6 +97,7 @@ struct MediaThread::Impl {
     unsigned next_phase = 0;
     media::RoomOutput output;
     std::vector<MediaEvent> events;
+    std::vector<LegSample> samples;
     MediaCounts counts;
     io::Worker worker;
 };
@@ -216,10 +218,16 @@ void MediaThread::Impl::beat(std::uint64_t number) {
     for (; next_beat <= number; ++next_beat)
         for (auto& [id, placed] : rooms)
             if (placed->phase == next_beat % kPhases) tick(*placed);
-    if (!events.empty() || number >= reported_beat + kReportBeats) {
+    if (number >= reported_beat + kReportBeats) {
         reported_beat = number;
-        report();
+        measure();
     }
+    if (!events.empty() || !samples.empty()) report();
+}
+
+void MediaThread::Impl::measure() {
+    for (const auto& [id, placed] : rooms)
+        for (const auto* leg : placed->legs) samples.push_back({leg->id, placed->room.report(leg->id)});
 }
 
 void MediaThread::Impl::tick(PlacedRoom& placed) {
@@ -249,7 +257,7 @@ void MediaThread::Impl::tick(PlacedRoom& placed) {
 
 void MediaThread::Impl::report() {
     counts.rooms = rooms.size();
-    deliver({index, std::exchange(events, {}), counts});
+    deliver({index, std::exchange(events, {}), counts, std::exchange(samples, {})});
 }
 
 MediaThread::MediaThread(unsigned index, MediaOptions options, std::function<void(MediaReport)> deliver)

@@ -29,6 +29,7 @@ struct MediaReport {
     unsigned thread = 0;
     std::vector<MediaEvent> events;
     MediaCounts counts;
+    std::vector<LegSample> samples;  // empty but once a second
 };
 
 class MediaThread {

@@ -9,7 +9,8 @@ enum class Metric {
     requests, malformed, dropped, oversized, invites, answered, joined, refused_untrusted, refused_unknown, refused_passcode, refused_full,
     refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped, refreshes, expired_sessions,
     beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, legs, lobby, conferences, dialogs, server_transactions,
-    client_transactions, media_sockets, rooms, call_records, lost_call_records, count_
+    client_transactions, media_sockets, rooms, call_records, lost_call_records,
+    subscribed, refused_subscriptions, notified, subscriptions, count_
 };
 
 inline constexpr metrics::Row kMetricRows[] = {
@@ -49,6 +50,10 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_rooms", metrics::Kind::gauge, "Rooms, lobbies included"},
     {"confab_bridge_call_records", metrics::Kind::counter, "Records written to the call log"},
     {"confab_bridge_lost_call_records", metrics::Kind::counter, "Records that no disk took"},
+    {"confab_bridge_subscribed", metrics::Kind::counter, "Subscriptions to rosters taken"},
+    {"confab_bridge_refused_subscriptions", metrics::Kind::counter, "Subscriptions to rosters answered 403 or 404"},
+    {"confab_bridge_notified", metrics::Kind::counter, "Rosters sent in NOTIFYs"},
+    {"confab_bridge_subscriptions", metrics::Kind::gauge, "Live subscriptions to rosters"},
 };
 static_assert(std::size(kMetricRows) == static_cast<std::size_t>(Metric::count_));
 

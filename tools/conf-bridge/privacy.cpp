@@ -8,6 +8,7 @@
 namespace confab::bridge {
 namespace {
 
+constexpr std::size_t kLongestIdentity = 256;
 constexpr std::ptrdiff_t kShortestNumber = 7;
 
 std::string_view without(std::string_view text, std::string_view prefix) {
@@ -23,6 +24,14 @@ bool is_withheld(const sip::Message& request) {
     }
     const auto from = sip::parse_name_addr(request.from);
     return !from || base::iequals(from->uri.user, "anonymous") || base::iequals(from->uri.host, "anonymous.invalid");
+}
+
+std::string identity_of(const sip::Message& request) {
+    auto asserted = request.value(sip::HeaderName::p_asserted_identity);
+    const auto first = sip::next_value(asserted);
+    auto who = first ? sip::parse_name_addr(*first) : std::nullopt;
+    if (!who) who = sip::parse_name_addr(request.from);
+    return who ? sip::address_key(who->uri).value_or(std::string(who->uri.text)).substr(0, kLongestIdentity) : std::string();
 }
 
 bool is_phone_number(std::string_view text) {

@@ -20,6 +20,10 @@ void Core::send_request(Turn turn, Leg& leg, sip::Method method, Errand errand, 
 
 // What becomes of a BYE changes nothing: its leg is gone.
 void Core::on_outcome(Turn turn, const sip::Event& event) {
+    if (event.user >= kNotifyUser) {
+        const bool is_answer = event.kind == sip::Event::Kind::response;
+        return notifier_.answered(turn.now, event.user, is_answer ? message_.status : 408);
+    }
     Leg* leg = find({static_cast<std::uint32_t>(event.user >> kErrandBits)});
     if (!leg || static_cast<Errand>(event.user & ((1u << kErrandBits) - 1)) != Errand::refresh) return;
     if (event.kind == sip::Event::Kind::timeout) return on_refresh_failed(turn, *leg, 408, nullptr);

@@ -8,6 +8,7 @@
 #include "conf-bridge/media_thread.hpp"
 #include "conf-bridge/metrics.hpp"
 #include "io/call_log.hpp"
+#include "conf-bridge/watch.hpp"
 #include "io/engine.hpp"
 #include "io/local_client.hpp"
 #include "io/sound_file.hpp"
@@ -151,6 +152,7 @@ private:
 
     void on_media(const MediaReport& report) {
         counts_[report.thread] = report.counts;
+        core_.measured(report.samples);
         engine_.turn([&](base::Now now, Effects& effects) {
             for (const auto& event : report.events) core_.media(now, event, effects);
         });
@@ -230,7 +232,7 @@ const app::Program& program() {
         .prose = "conf-bridge answers SIP calls over UDP and TCP from trusted proxies, asks conf-locate which conference a number and "
                  "passcode open, and mixes the members of each conference. Callers without a passcode are asked to key it. Rosters and "
                  "moderation are on its control socket.",
-        .commands = {},
+        .commands = {watch_command()},
         .keys = &keys(),
         .vocabulary = &local::bridge_vocabulary(),
         .metrics = kMetricRows,

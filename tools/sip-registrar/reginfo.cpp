@@ -6,6 +6,7 @@
 
 #include "base/hash.hpp"
 #include "base/text.hpp"
+#include "base/xml.hpp"
 #include "sip-registrar/registration.hpp"
 
 namespace confab::registrar {
@@ -13,24 +14,6 @@ namespace {
 
 constexpr std::string_view kEvents[] = {"registered", "created", "refreshed", "unregistered", "expired", "deactivated"};
 constexpr std::size_t kIdOctets = 6;
-
-void append_escaped(std::string& out, std::string_view text) {
-    for (char c : text) {
-        switch (c) {
-            case '<': out += "&lt;"; break;
-            case '>': out += "&gt;"; break;
-            case '&': out += "&amp;"; break;
-            case '"': out += "&quot;"; break;
-            default: static_cast<unsigned char>(c) < ' ' ? out.push_back(' ') : out.push_back(c);
-        }
-    }
-}
-
-void append_attribute(std::string& out, std::string_view name, std::string_view value) {
-    out.append(" ").append(name).append("=\"");
-    append_escaped(out, value);
-    out += '"';
-}
 
 std::string id_of(std::string_view text) { return base::hex(base::sha256(text).substr(0, kIdOctets)); }
 
@@ -40,9 +23,9 @@ Reginfo::Reginfo(std::string& out, std::uint32_t version, bool is_full, std::str
     fmt::format_to(std::back_inserter(out_),
                    "<?xml version=\"1.0\"?>\r\n<reginfo xmlns=\"urn:ietf:params:xml:ns:reginfo\" version=\"{}\" state=\"{}\">\r\n<registration", version,
                    is_full ? "full" : "partial");
-    append_attribute(out_, "aor", address);
-    append_attribute(out_, "id", id_of(address));
-    append_attribute(out_, "state", is_active ? "active" : "terminated");
+    base::append_attribute(out_, "aor", address);
+    base::append_attribute(out_, "id", id_of(address));
+    base::append_attribute(out_, "state", is_active ? "active" : "terminated");
     out_ += ">\r\n";
 }
 
@@ -51,17 +34,17 @@ Reginfo::~Reginfo() { out_ += "</registration>\r\n</reginfo>\r\n"; }
 void Reginfo::add(const sip::Binding& binding, ContactEvent event, base::WallTime now) {
     const bool is_over = event >= ContactEvent::unregistered;
     out_ += "<contact";
-    append_attribute(out_, "id", id_of(fmt::format("{} {} {}", binding.contact, binding.instance, binding.reg_id)));
-    append_attribute(out_, "state", is_over ? "terminated" : "active");
-    append_attribute(out_, "event", kEvents[static_cast<std::size_t>(event)]);
-    append_attribute(out_, "callid", binding.call_id);
+    base::append_attribute(out_, "id", id_of(fmt::format("{} {} {}", binding.contact, binding.instance, binding.reg_id)));
+    base::append_attribute(out_, "state", is_over ? "terminated" : "active");
+    base::append_attribute(out_, "event", kEvents[static_cast<std::size_t>(event)]);
+    base::append_attribute(out_, "callid", binding.call_id);
     fmt::format_to(std::back_inserter(out_), " cseq=\"{}\" expires=\"{}\" q=\"{}.{:03}\">\r\n<uri>", binding.cseq, is_over ? 0 : seconds_left(binding, now),
                    binding.q / 1000, binding.q % 1000);
-    append_escaped(out_, binding.contact);
+    base::append_xml(out_, binding.contact);
     out_ += "</uri>\r\n";
     if (!binding.instance.empty()) {
         out_ += "<unknown-param name=\"+sip.instance\">";
-        append_escaped(out_, binding.instance);
+        base::append_xml(out_, binding.instance);
         out_ += "</unknown-param>\r\n";
     }
     out_ += "</contact>\r\n";

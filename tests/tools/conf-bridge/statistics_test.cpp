@@ -1,0 +1,52 @@
+#include <catch2/catch.hpp>
+
+#include "tools/conf-bridge/fixture.hpp"
+
+using namespace confab;
+using namespace confab::bridge;
+using namespace confab::bridge::test;
+
+TEST_CASE("what was measured of a leg", "[bridge][stats]") {
+    Rig rig;
+    const auto leg = rig.join("a");
+    rig.join("b");
+    const auto row = [&] { return rig.about("stats", "1234")->rows[0]; };
+    CHECK(row().find("loss")->is_null());
+    CHECK(row().integer("level") == -127);
+    CHECK(row().text("codec") == "PCMU");
+
+    const LegSample samples[] = {{{leg}, {.received = 995, .sent = 1000, .lost = 5, .late = 2, .level = 3277}}, {{99}, {.received = 1}}};
+    rig.core.measured(samples);
+    CHECK(row().integer("received") == 995);
+    CHECK(row().integer("lost") == 5);
+    CHECK(*row().find("loss")->as_double() == Approx(0.5));
+    CHECK(row().integer("level") == -20);
+    CHECK(rig.about("stats", "1234")->rows[1].integer("received") == 0);
+
+    const auto all = rig.about("leg", "1234", 1)->fields;
+    CHECK(all.text("identity") == "sip:alice@example.org");
+    CHECK(all.text("role") == "participant");
+    CHECK(all.integer("late") == 2);
+    REQUIRE(rig.about("mute", "1234", 1));
+    CHECK(row().integer("level") == -127);
+}
+
+TEST_CASE("how long a member talks is told when it falls silent", "[bridge][stats]") {
+    Rig rig;
+    const auto leg = rig.join("a");
+    const auto talk = [&](base::milliseconds time) {
+        rig.happen({MediaEvent::Kind::talking, {leg}});
+        rig.advance(time);
+    };
+    talk(base::milliseconds(1500));
+    CHECK(rig.about("leg", "1234", 1)->fields.integer("talked_ms") == 1500);
+    rig.happen({MediaEvent::Kind::silent, {leg}});
+    rig.advance(base::seconds(9));
+    CHECK(rig.events.back().fields.integer("spell_ms") == 1500);
+    talk(base::milliseconds(500));
+    REQUIRE(rig.about("mute", "1234", 1));
+    const auto& silent = rig.events[rig.events.size() - 2];
+    CHECK(silent.event == "silent");
+    CHECK(silent.fields.integer("spell_ms") == 500);
+    CHECK(silent.fields.integer("talked_ms") == 2000);
+}

@@ -1,0 +1,62 @@
+// What was measured of each leg, for the socket: the media thread's last report, and how long a member talked.
+#include <cmath>
+
+#include "conf-bridge/core.hpp"
+
+namespace confab::bridge {
+namespace {
+
+constexpr double kFullScale = 32'768;
+constexpr int kSilence = -127;  // dBov, as RFC 6464 tells it
+
+int decibels(int level) { return level <= 0 ? kSilence : static_cast<int>(std::lround(20 * std::log10(level / kFullScale))); }
+
+// In tenths of a percent; null until something was expected.
+local::Value loss_of(const media::LegReport& report) {
+    const auto expected = report.received + report.lost;
+    if (expected == 0) return nullptr;
+    return static_cast<double>(report.lost * 1000 / expected) / 10;
+}
+
+}  // namespace
+
+void Core::measured(std::span<const LegSample> samples) {
+    for (const auto& sample : samples)
+        if (Leg* leg = find(sample.leg)) leg->report = sample.report;
+}
+
+std::uint64_t Core::talked_ms(base::Now now, const Leg& leg) const {
+    const auto going_on = leg.talking ? now.steady - leg.talks_since : base::Duration{};
+    return static_cast<std::uint64_t>(std::chrono::duration_cast<base::milliseconds>(leg.talked + going_on).count());
+}
+
+local::Value Core::measured_row(base::Now now, const Leg& leg) const {
+    const auto& report = leg.report;
+    return local::Value::object({{"member", leg.member},
+                                 {"identity", shown(leg)},
+                                 {"codec", leg.agreed ? leg.agreed->codec.name : std::string()},
+                                 {"received", report.received},
+                                 {"sent", report.sent},
+                                 {"lost", report.lost},
+                                 {"late", report.late},
+                                 {"loss", loss_of(report)},
+                                 {"level", leg.state() == "joined" && !leg.muted ? decibels(report.level) : kSilence},
+                                 {"talking", leg.talking},
+                                 {"talked_ms", talked_ms(now, leg)}});
+}
+
+Core::Outcome Core::stats(base::Now now, const Conference& conference) const {
+    Reply reply;
+    for (const auto& [member, id] : conference.members) reply.rows.push_back(measured_row(now, *legs_.at(id.value)));
+    return reply;
+}
+
+Core::Outcome Core::describe_member(base::Now now, const Leg& leg) const {
+    auto fields = row_of(leg);
+    const auto measured = measured_row(now, leg);
+    for (const auto& [name, value] : *measured.as_object())
+        if (!fields.find(name)) fields.append(name, value);
+    return Reply{std::move(fields), {}};
+}
+
+}  // namespace confab::bridge
