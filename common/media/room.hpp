@@ -1,17 +1,19 @@
-// One mix: legs with their jitter buffers, codecs and DTMF, ticked once each 20 ms.
+// One mix: legs with their playout, codecs and DTMF, ticked once each 20 ms.
 //
 // Owner: one media thread, from birth to death. A pure function of packets, commands and tick number, so that a recorded run replays
 // bit-exactly. A tick pulls each leg's frame, judges its level without decoding silence, chooses the loudest talkers (with hysteresis),
-// sums once in int32, and encodes once for all listeners of one codec and once for each talker. The steady state allocates nothing.
+// sums once in int32 at each rate that somebody hears, and encodes once for all who hear the same in the same format, and once for each who
+// hears something of his own: a talker, or a leg with a prompt. The steady state allocates nothing.
 //
-// Packets of 10, 20, 30 and 40 ms (any size up to 320 octets) are cut to the tick behind the jitter buffer; ours are always 20 ms, 50 a
-// second, silence included. Where one talker of a listener's own law speaks, his code bytes pass untouched. While a telephone event lasts,
-// its leg's audio stays out. A leg whose packets stop (or never come) is told once as `media_stopped`; held legs and those that promised to
-// send nothing are exempt. Commands take effect, and their events come out, with the next tick.
+// Packets of ours are as long as the leg's format says, silence included. Where one talker of a listener's own codec speaks in packets of
+// 20 ms, his code bytes pass untouched. While a telephone event lasts, its leg's audio stays out; a leg without telephone events is listened
+// to for tones. A leg whose packets stop (or never come) is told once as `media_stopped`; held legs and those that promised to send nothing
+// are exempt. Commands take effect, and their events come out, with the next tick; what they end or begin has a ramp of 5 ms.
 //
 // A leg's RTP goes out only while the leg's direction sends; a *held* leg is out of the mix and gets nothing; a *muted* leg hears and is
-// not heard. A prompt (8 kHz PCM) plays to one leg instead of the mix; while a leg is `in_lobby` it neither hears nor is heard. Bounds:
-// kMaxLegs a room. Errors: unknown legs are ignored, since a command may cross a departure.
+// not heard; a *deaf* leg hears nothing but its prompts. A prompt plays to one leg instead of the mix, an announcement to all within the
+// mix; while a leg is `in_lobby` it neither hears nor is heard. Bounds: kMaxLegs a room, kMaxAnnouncements at once. Errors: unknown legs are
+// ignored, since a command may cross a departure.
 #pragma once
 
 #include <array>
@@ -26,6 +28,7 @@
 #include "media/codec.hpp"
 #include "media/jitter_buffer.hpp"
 #include "media/mixer.hpp"
+#include "media/player.hpp"
 
 namespace confab::media {
 
@@ -46,6 +49,7 @@ struct LegFormat {
 struct RoomPolicy {
     unsigned loudest = 3;          // talkers in the mix
     int talk_level = 180;          // mean magnitude that counts as voice (about −45 dBov)
+    bool automatic_gain = false;   // brings talkers to one loudness, within 12 dB
     unsigned talk_hangover = 15;   // ticks below the level before `silent`
     unsigned media_timeout = 500;  // ticks without any packet before `media_stopped` (10 s); held legs are exempt
 };
@@ -65,12 +69,6 @@ struct LegStream {
     DigitReceiver digits{};
 };
 
-struct Sound {
-    std::uint32_t rate = 8000;
-    std::vector<std::int16_t> samples;  // mono
-};
-using Prompt = std::shared_ptr<const Sound>;
-
 // What a tick wants done: packets (a header of its own and a payload that many may share) and events.
 class RoomOutput {
 public:
@@ -79,11 +77,18 @@ public:
         std::array<std::uint8_t, kRtpHeader> header;
         std::span<const std::uint8_t> payload;  // valid until the room's next tick
     };
+    struct Tap {
+        std::optional<LegId> leg;  // empty: the mix that everybody hears
+        std::uint32_t rate;
+        std::span<const std::int16_t> samples;  // 20 ms, valid until the room's next tick
+    };
     std::vector<Packet> packets;
     std::vector<RoomEvent> events;
+    std::vector<Tap> taps;
     void clear() {
         packets.clear();
         events.clear();
+        taps.clear();
     }
 };
 
@@ -91,11 +96,14 @@ struct LegReport {
     std::uint64_t received = 0, sent = 0, lost = 0, late = 0;
     bool talking = false;
     int level = 0;
+    CodecFormat codec{};
 };
 
 class Room {
 public:
     static constexpr std::size_t kMaxLegs = 4096;
+    static constexpr std::size_t kMaxAnnouncements = 4;
+    static constexpr int kLeastGain = -40, kMostGain = 20;  // dB
 
     explicit Room(const RoomPolicy& policy);
     ~Room();
@@ -105,8 +113,18 @@ public:
     void set_format(LegId leg, const LegFormat& format);
     void set_muted(LegId leg, bool muted);
     void set_lobby(LegId leg, bool in_lobby);
-    void play(LegId leg, Prompt prompt);    // a null prompt stops
-    void receive(LegId leg, Bytes packet);  // clear RTP, from the leg's own socket
+    void set_deaf(LegId leg, bool deaf);
+    void set_gain(LegId leg, int decibels);    // how it is heard
+    void set_volume(LegId leg, int decibels);  // how it hears
+    void play(LegId leg, std::vector<Prompt> prompts);  // instead of what plays; none: stops it. `prompt_ended` after the last
+    void play(LegId leg, Prompt prompt) { play(leg, prompt ? std::vector{std::move(prompt)} : std::vector<Prompt>{}); }
+    void play_all(std::vector<Prompt> prompts);  // beside what plays; none: stops all
+    // Taps come with each tick: the mix that everybody hears, at a rate of kRates; a leg's own voice, at its own rate, zeros while it is
+    // silent or not heard.
+    void set_mix_tap(bool on, std::uint32_t rate = 16000);
+    void set_leg_tap(LegId leg, bool on);
+    // Clear RTP, from the leg's own socket; `early`: how many microseconds before the tick to come it came.
+    void receive(LegId leg, Bytes packet, Micros early = 10'000);
 
     void tick(RoomOutput& out);
 

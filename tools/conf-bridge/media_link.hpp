@@ -46,12 +46,32 @@ struct PlayPrompt {
     media::LegId leg;
     std::optional<PromptName> prompt;  // empty: be silent
 };
+struct DeafenLeg {  // but for its prompts
+    media::LegId leg;
+    bool deaf = false;
+};
+struct GainLeg {  // how it is heard
+    media::LegId leg;
+    int decibels = 0;
+};
+struct VolumeLeg {  // how it hears
+    media::LegId leg;
+    int decibels = 0;
+};
+struct PlaySounds {  // one after another, instead of the mix; none: be silent
+    media::LegId leg;
+    std::vector<media::Prompt> sounds;
+};
+struct AnnounceRoom {  // to all, beside the mix; none: be silent
+    RoomId room = kLobby;
+    std::vector<media::Prompt> sounds;
+};
 struct CloseLeg {
     media::LegId leg;
 };
 struct MediaCommand {
     unsigned thread = 0;
-    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, CloseLeg> what;
+    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, DeafenLeg, GainLeg, VolumeLeg, PlaySounds, AnnounceRoom, CloseLeg> what;
 };
 
 struct MediaEvent {

@@ -55,6 +55,7 @@ struct MediaThread::Impl {
         chosen.size = 2048;
         chosen.receive_buffer = options.receive_buffer;
         chosen.dscp = options.dscp;
+        chosen.stamped = true;
         chosen.polled = true;  // at the tick that uses it: a wake-up for each packet would cost more than all the rest
         return chosen;
     }
@@ -67,6 +68,11 @@ struct MediaThread::Impl {
     void operator()(const MuteLeg& what);
     void operator()(const AdmitLeg& what);
     void operator()(const PlayPrompt& what);
+    void operator()(const DeafenLeg& what);
+    void operator()(const GainLeg& what);
+    void operator()(const VolumeLeg& what);
+    void operator()(const PlaySounds& what);
+    void operator()(const AnnounceRoom& what);
     void operator()(const CloseLeg& what);
 
     std::expected<io::PortPair, std::string> bind(media::LegId leg, std::uint16_t port);
@@ -189,6 +195,26 @@ void MediaThread::Impl::operator()(const PlayPrompt& what) {
     leg->place->room.play(what.leg, what.prompt ? options.prompts[static_cast<std::size_t>(*what.prompt)] : nullptr);
 }
 
+void MediaThread::Impl::operator()(const DeafenLeg& what) {
+    if (auto* leg = find(what.leg); leg && leg->place) leg->place->room.set_deaf(what.leg, what.deaf);
+}
+
+void MediaThread::Impl::operator()(const GainLeg& what) {
+    if (auto* leg = find(what.leg); leg && leg->place) leg->place->room.set_gain(what.leg, what.decibels);
+}
+
+void MediaThread::Impl::operator()(const VolumeLeg& what) {
+    if (auto* leg = find(what.leg); leg && leg->place) leg->place->room.set_volume(what.leg, what.decibels);
+}
+
+void MediaThread::Impl::operator()(const PlaySounds& what) {
+    if (auto* leg = find(what.leg); leg && leg->place) leg->place->room.play(what.leg, what.sounds);
+}
+
+void MediaThread::Impl::operator()(const AnnounceRoom& what) {
+    if (const auto found = rooms.find(what.room); found != rooms.end()) found->second->room.play_all(what.sounds);
+}
+
 void MediaThread::Impl::operator()(const CloseLeg& what) {
     auto* leg = find(what.leg);
     if (!leg) return;
@@ -206,7 +232,7 @@ void MediaThread::Impl::receive(media::LegId id, std::span<io::Datagram> batch) 
             continue;
         }
         ++counts.received;
-        leg->place->room.receive(id, datagram.bytes);
+        leg->place->room.receive(id, datagram.bytes, std::chrono::duration_cast<std::chrono::microseconds>(datagram.age).count());
     }
 }
 

@@ -1,0 +1,35 @@
+#include "media/player.hpp"
+
+#include <algorithm>
+
+namespace confab::media {
+
+Player::Player(std::vector<Prompt> sounds, std::unique_ptr<Voice> voice) : voice_(std::move(voice)) { replace(std::move(sounds)); }
+
+void Player::replace(std::vector<Prompt> sounds) {
+    sounds_ = std::move(sounds);
+    sound_ = at_ = 0;
+    stopped_ = false;
+    std::erase_if(sounds_, [](const Prompt& sound) { return !sound || std::ranges::find(kRates, sound->rate) == kRates.end(); });
+    voice_->start(sounds_.empty() ? kRates[0] : sounds_.front()->rate, false);
+}
+
+bool Player::step(float gain, RateSet rates) {
+    if (stopped_ || sound_ == sounds_.size()) {
+        voice_->put_end(rates);
+        return false;
+    }
+    const auto& sound = *sounds_[sound_];
+    if (at_ == 0 && voice_->rate() != sound.rate) voice_->start(sound.rate, false);
+    Narrow piece{};
+    const std::size_t length = tick_samples(sound.rate);
+    const std::size_t taken = std::min(length, sound.samples.size() - at_);
+    std::copy_n(sound.samples.begin() + static_cast<std::ptrdiff_t>(at_), taken, piece.begin());
+    voice_->put(std::span(piece).first(length), gain, rates);
+    at_ += taken;
+    if (at_ < sound.samples.size()) return true;
+    at_ = 0;
+    return ++sound_ < sounds_.size();
+}
+
+}  // namespace confab::media
