@@ -6,6 +6,7 @@
 #include "io/file.hpp"
 #include "io/sound_file.hpp"
 #include "io/ticker.hpp"
+#include "media/tones.hpp"
 #include "sip-probe/commands.hpp"
 #include "sip-probe/failover.hpp"
 #include "sip-probe/tone.hpp"
@@ -13,29 +14,45 @@
 namespace confab::probe {
 namespace {
 
+constexpr unsigned kBeforeKeys = 300, kKeyLength = 100;  // ms
+
 struct CallOptions {
     std::vector<std::int16_t> play;
     double tone = 440;
     std::string record;
     std::string digits;
+    bool in_band = false;
     base::milliseconds duration{5000};
     std::optional<base::milliseconds> cancel_after;
     bool delayed_offer = false;
     bool require_media = false;
 };
 
-LegOptions with_offer(LegOptions options, bool delayed) {
-    options.delayed_offer = delayed;
+LegOptions leg_options(const Settings& settings, const CallOptions& call) {
+    auto options = settings.leg(0);
+    options.delayed_offer = call.delayed_offer;
+    options.telephone_events = !call.in_band;
     return options;
+}
+
+// Keys as they sound, after a while in which the call settles.
+std::vector<std::int16_t> sound_of(std::string_view digits, std::uint32_t rate) {
+    std::vector<media::Tone> tones{{.milliseconds = kBeforeKeys}};
+    for (const char digit : digits) {
+        tones.push_back(media::dtmf_tone(digit, kKeyLength));
+        tones.push_back({.milliseconds = kKeyLength});
+    }
+    return media::make_tones(tones, rate);
 }
 
 class Call {
 public:
     Call(const Settings& settings, std::string uri, CallOptions options)
         : settings_(settings), uri_(std::move(uri)), options_(std::move(options)),
-          way_(loop_, settings, with_offer(settings.leg(0), options_.delayed_offer), [this](Leg& leg) { leg.call(uri_, settings_.headers); },
+          way_(loop_, settings, leg_options(settings, options_), [this](Leg& leg) { leg.call(uri_, settings_.headers); },
                [this](Leg& leg, const Happening& happening) { happened(leg, happening); }),
           end_(loop_, [this] { way_.leg().hang_up(); }), cancel_(loop_, [this] { way_.leg().cancel(); }), tone_(options_.tone, -20, way_.leg().rate()), voice_(way_.leg().rate() / 50), heard_(voice_.size()) {
+        if (options_.in_band) keys_ = sound_of(options_.digits, way_.leg().rate());
         if (options_.record.empty()) return;
         auto writer = io::SoundWriter::create(options_.record, static_cast<int>(way_.leg().rate()));
         if (!writer) throw io::StartupError(io::kIoError, writer.error());
@@ -58,7 +75,7 @@ private:
             case Happening::Kind::accepted:
                 answered_ = true;
                 status_ = happening.status;
-                leg.dial(options_.digits);
+                if (!options_.in_band) leg.dial(options_.digits);
                 end_.after(options_.duration);
                 return;
             case Happening::Kind::answered: return finish(app::kProbeOk);  // our BYE
@@ -85,7 +102,9 @@ private:
         auto& leg = way_.leg();
         if (!leg.in_call()) return;
         std::ranges::fill(voice_, std::int16_t{0});
-        if (options_.play.empty()) {
+        if (keyed_ < keys_.size()) {
+            for (auto& sample : voice_) sample = keyed_ < keys_.size() ? keys_[keyed_++] : std::int16_t{0};
+        } else if (options_.play.empty()) {
             tone_.add_to(voice_);
         } else {
             for (auto& sample : voice_) sample = played_ < options_.play.size() ? options_.play[played_++] : std::int16_t{0};
@@ -126,7 +145,8 @@ private:
     ToneMaker tone_;
     std::vector<std::int16_t> voice_, heard_;  // 20 ms each way
     std::optional<io::SoundWriter> recording_;
-    std::size_t played_ = 0;
+    std::vector<std::int16_t> keys_;  // as tones
+    std::size_t played_ = 0, keyed_ = 0;
     std::uint64_t heard_frames_ = 0;
     double energy_ = 0;
     bool answered_ = false;
@@ -161,6 +181,7 @@ int call(const app::Invocation& invocation) {
     options.tone = static_cast<double>(invocation.integer("tone", 50, audio_rate(settings->codecs) * 19 / 40, 440));
     options.record = invocation.text("record");
     options.duration = invocation.duration("duration", options.duration);
+    options.in_band = invocation.has("in-band");
     options.delayed_offer = invocation.has("delayed-offer");
     options.require_media = invocation.has("require-media");
     if (invocation.has("cancel-after")) options.cancel_after = invocation.duration("cancel-after", base::milliseconds(0));

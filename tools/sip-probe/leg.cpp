@@ -147,7 +147,7 @@ bool Leg::open_media() {
     local_media_.rtp = ports_->rtp.local();
     local_media_.codecs = capabilities(options_.codecs);
     local_media_.ptime = options_.codecs.front().ptime;
-    local_media_.telephone_event = kTelephoneEvent;
+    if (options_.telephone_events) local_media_.telephone_event = kTelephoneEvent;
     local_media_.session_id = random_.next() >> 2;
     local_media_.session_version = 1;
     std::uint32_t tag = 0;

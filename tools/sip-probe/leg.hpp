@@ -26,6 +26,7 @@ struct LegOptions {
     bool srtp = false;
     Codecs codecs{};                         // at least one
     std::uint32_t rate = 8000;               // samples a second of what is said and heard
+    bool telephone_events = true;            // offered (RFC 4733)
     bool delayed_offer = false;              // INVITE without SDP
     sip::Timers timers{};
 };

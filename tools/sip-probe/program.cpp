@@ -55,6 +55,7 @@ const app::Program& program() {
                              {"tone", 0, "HERTZ", "tone to send when nothing is played", "440"},
                              {"record", 'r', "FILE", "WAV file for what is heard"},
                              {"dtmf", 'd', "DIGITS", "keys to press (RFC 4733) when answered; read from the file after '@'"},
+                             {"in-band", 0, "", "the keys as tones in the audio, without telephone events"},
                              {"duration", 't', "TIME", "hang up this long after the answer", "5s"},
                              {"delayed-offer", 0, "", "INVITE without a session description"},
                              {"cancel-after", 0, "TIME", "CANCEL this long after the INVITE"},
