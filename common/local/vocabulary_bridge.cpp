@@ -9,6 +9,11 @@ constexpr Field kMember[] = {
     {"conference", FieldType::text, true, "the conference's number"},
     {"member", FieldType::integer, true, "the member's number in it"},
 };
+constexpr Field kLevel[] = {
+    {"conference", FieldType::text, true, "the conference's number"},
+    {"member", FieldType::integer, true, "the member's number in it"},
+    {"decibels", FieldType::integer, true, "-40 to 20; 0 is as it comes"},
+};
 constexpr Field kChanged[] = {{"changed", FieldType::flag, true, "whether anything changed"}};
 constexpr Field kListRow[] = {
     {"conference", FieldType::text, true, "its number"},
@@ -25,6 +30,7 @@ constexpr Field kMemberRow[] = {
     {"role", FieldType::text, true, "host or participant"},
     {"state", FieldType::text, true, "joined, held, waiting to be let in, or lobby while a passcode is keyed"},
     {"muted", FieldType::flag, true, "whether it is not heard"},
+    {"deaf", FieldType::flag, true, "whether it hears nothing but prompts"},
     {"hand", FieldType::flag, true, "whether it raised a hand"},
     {"talking", FieldType::flag, true, "whether it talks now"},
     {"since", FieldType::text, true, "when it joined, UTC"},
@@ -39,6 +45,8 @@ constexpr Field kStatsRow[] = {
     {"late", FieldType::integer, true, "packets from it that came too late to be played"},
     {"loss", FieldType::integer, true, "percent of its packets that were lost, a number with one decimal; null until some were expected"},
     {"level", FieldType::integer, true, "how loud it is, in dBov; -127 for silence"},
+    {"gain", FieldType::integer, true, "dB by which it is heard louder"},
+    {"volume", FieldType::integer, true, "dB by which it hears louder"},
     {"talking", FieldType::flag, true, "whether it talks now"},
     {"talked_ms", FieldType::integer, true, "how long it has talked, in milliseconds"},
 };
@@ -67,6 +75,13 @@ constexpr Field kLeftEvent[] = {
     {"name", FieldType::text, true, "the name that the caller shows"},
     {"reason", FieldType::text, true, "hung up, kicked, conference ended, media stopped, session expired, no ACK, no usable answer or no media"},
 };
+constexpr Field kLevelEvent[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"member", FieldType::integer, true, "the member's number"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"decibels", FieldType::integer, true, "as it is now"},
+};
 constexpr Field kRoleEvent[] = {
     {"conference", FieldType::text, true, "its number"},
     {"member", FieldType::integer, true, "the member's number"},
@@ -89,6 +104,12 @@ constexpr Command kCommands[] = {
     {"leg", "leg", "show all that is known of one member: the fields of members and stats", kMember, kStatsRow},
     {"mute", "mute", "let a member hear and not be heard", kMember, kChanged, false, true},
     {"unmute", "unmute", "let a muted member be heard again", kMember, kChanged, false, true},
+    {"deafen", "deafen", "let a member hear nothing but prompts", kMember, kChanged, false, true},
+    {"undeafen", "undeafen", "let a deaf member hear again", kMember, kChanged, false, true},
+    {"gain", "gain", "set how loud a member is heard", kLevel, kChanged, false, true},
+    {"volume", "volume", "set how loud a member hears", kLevel, kChanged, false, true},
+    {"admit", "admit", "let one who waits in", kMember, kChanged, false, true},
+    {"admit-all", "admit-all", "let all who wait in", kConference, kChanged, false, true},
     {"mute-all", "mute-all", "mute everybody but hosts", kConference, kChanged, false, true},
     {"unmute-all", "unmute-all", "let everybody be heard again", kConference, kChanged, false, true},
     {"raise-hand", "raise-hand", "raise a member's hand", kMember, kChanged, false, true},
@@ -111,6 +132,10 @@ constexpr EventRow kEvents[] = {
     {"digits", "a caller keyed a digit", kDigitsEvent},
     {"muted", "a member was muted", kMemberEvent},
     {"unmuted", "a member may be heard again", kMemberEvent},
+    {"deafened", "a member hears nothing but prompts", kMemberEvent},
+    {"undeafened", "a member hears again", kMemberEvent},
+    {"gain", "a member is heard louder or softer", kLevelEvent},
+    {"volume", "a member hears louder or softer", kLevelEvent},
     {"hand-raised", "a member raised a hand", kMemberEvent},
     {"hand-lowered", "a member's hand is down again", kMemberEvent},
     {"role", "a member became host or participant", kRoleEvent},

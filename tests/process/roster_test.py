@@ -186,6 +186,8 @@ def test_who_hears_whom():
             late = site.probe("call", f"sip:{NUMBER}@example.org", "--header", "X-Passcode: 99", via=site.bridge, check=False)
             if late.returncode != 1:
                 raise Failed(f"a locked conference: {late.returncode} {late.stdout}{late.stderr}")
+        if (heard := matrix(site, lambda member: command("deafen", NUMBER, member["alice"]))) != [[False, False, False], [True, False, True], [True, True, False]]:
+            raise Failed(f"alice deaf: {heard}")
         if (heard := matrix(site, only_the_host_talks)) != [[False, True, False], [False, False, False], [False, True, False]]:
             raise Failed(f"everybody but the host muted: {heard}")
 

@@ -20,23 +20,35 @@ Core::Outcome Core::command(base::Now now, const local::Request& request, Effect
     const auto number = request.arguments.text("conference");
     if (name == "list") return list();
     if (name == "members") return members(number);
-    if (request.arguments.find("member")) return command_member(turn, name, number, request.arguments.integer("member"));
+    if (request.arguments.find("member")) return command_member(turn, name, number, request.arguments.integer("member"), request.arguments);
     return command_conference(turn, name, number);
 }
 
 // Kicking one who has left changes nothing; anything else cannot be done to him.
-Core::Outcome Core::command_member(Turn turn, std::string_view name, std::string_view number, std::int64_t member) {
+Core::Outcome Core::command_member(Turn turn, std::string_view name, std::string_view number, std::int64_t member,
+                                   const local::Value& arguments) {
     const auto found = find_member(number, member);
     if (!found) return std::unexpected(found.error());
     if (!*found && name == "kick") return changed(false);
     if (!*found) return std::unexpected(local::Failure{"no-such-member", "the member has left"});
     Leg& leg = **found;
     if (name == "mute" || name == "unmute") return changed(set_muted(turn, leg, name == "mute"));
+    if (name == "deafen" || name == "undeafen") return changed(set_deaf(turn, leg, name == "deafen"));
+    if (name == "admit") return changed(admit(turn, leg));
     if (name == "raise-hand" || name == "lower-hand") return changed(set_hand(turn, leg, name == "raise-hand"));
     if (name == "host" || name == "unhost") return changed(set_host(turn, leg, name == "host"));
     if (name == "kick") return changed(kick(turn, leg));
+    if (name == "gain" || name == "volume") return command_level(turn, name, leg, arguments.integer("decibels"));
     if (name == "leg") return describe_member(turn.now, leg);
     return std::unexpected(no_command());
+}
+
+Core::Outcome Core::command_level(Turn turn, std::string_view name, Leg& leg, std::int64_t decibels) {
+    constexpr int kLeast = media::Room::kLeastGain, kMost = media::Room::kMostGain;
+    if (decibels < kLeast || decibels > kMost)
+        return std::unexpected(local::Failure{"bad-argument", "expected decibels from " + std::to_string(kLeast) + " to " + std::to_string(kMost)});
+    const auto level = static_cast<int>(decibels);
+    return changed(name == "gain" ? set_gain(turn, leg, level) : set_volume(turn, leg, level));
 }
 
 // Ending what is over changes nothing.
@@ -47,6 +59,7 @@ Core::Outcome Core::command_conference(Turn turn, std::string_view name, std::st
     if (name == "mute-all" || name == "unmute-all") return changed(set_all_muted(turn, *conference, name == "mute-all"));
     if (name == "lock" || name == "unlock") return changed(set_locked(turn, *conference, name == "lock"));
     if (name == "end") return changed(end(turn, *conference));
+    if (name == "admit-all") return changed(admit_all(turn, *conference));
     if (name == "stats") return stats(turn.now, *conference);
     return std::unexpected(no_command());
 }
@@ -70,6 +83,7 @@ local::Value Core::row_of(const Leg& leg) const {
                                  {"role", leg.role()},
                                  {"state", leg.state()},
                                  {"muted", leg.muted},
+                                 {"deaf", leg.deaf},
                                  {"hand", leg.hand},
                                  {"talking", leg.talking},
                                  {"since", leg.member != 0 ? time_text(leg.joined_at) : std::string()}});

@@ -208,6 +208,9 @@ private:
     // moderation.cpp: what may be done to members and conferences, by whichever way it is asked. Each says whether anything changed;
     // kick and end may end the leg or the conference, which must not be used after them.
     bool set_muted(Turn turn, Leg& leg, bool muted);
+    bool set_deaf(Turn turn, Leg& leg, bool deaf);
+    bool set_gain(Turn turn, Leg& leg, int decibels);
+    bool set_volume(Turn turn, Leg& leg, int decibels);
     bool set_hand(Turn turn, Leg& leg, bool raised);
     bool set_host(Turn turn, Leg& leg, bool host);
     bool admit(Turn turn, Leg& leg);
@@ -233,7 +236,8 @@ private:
     // control.cpp: the socket's commands
     Outcome list() const;
     Outcome members(std::string_view number) const;
-    Outcome command_member(Turn turn, std::string_view name, std::string_view number, std::int64_t member);
+    Outcome command_level(Turn turn, std::string_view name, Leg& leg, std::int64_t decibels);
+    Outcome command_member(Turn turn, std::string_view name, std::string_view number, std::int64_t member, const local::Value& arguments);
     Outcome command_conference(Turn turn, std::string_view name, std::string_view number);
     local::Value row_of(const Leg& leg) const;
 

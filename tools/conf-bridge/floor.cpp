@@ -16,6 +16,9 @@ void Core::attach(Turn turn, Leg& leg) {
     const auto* conference = find_conference(leg.conference);
     AttachLeg what{leg.id, conference ? conference->room : kLobby, leg.agreed->remote, format_of(*leg.agreed), leg.muted, leg.waiting};
     tell(turn, leg, std::move(what));
+    if (leg.deaf) tell(turn, leg, DeafenLeg{leg.id, true});
+    if (leg.gain != 0) tell(turn, leg, GainLeg{leg.id, leg.gain});
+    if (leg.volume != 0) tell(turn, leg, VolumeLeg{leg.id, leg.volume});
     leg.attached = true;
 }
 

@@ -13,6 +13,30 @@ bool Core::set_muted(Turn turn, Leg& leg, bool muted) {
     return true;
 }
 
+bool Core::set_deaf(Turn turn, Leg& leg, bool deaf) {
+    if (leg.deaf == deaf) return false;
+    leg.deaf = deaf;
+    tell(turn, leg, DeafenLeg{leg.id, deaf});
+    publish(turn, deaf ? "deafened" : "undeafened", leg);
+    return true;
+}
+
+bool Core::set_gain(Turn turn, Leg& leg, int decibels) {
+    if (leg.gain == decibels) return false;
+    leg.gain = decibels;
+    tell(turn, leg, GainLeg{leg.id, decibels});
+    publish(turn, "gain", leg, {{"decibels", decibels}});
+    return true;
+}
+
+bool Core::set_volume(Turn turn, Leg& leg, int decibels) {
+    if (leg.volume == decibels) return false;
+    leg.volume = decibels;
+    tell(turn, leg, VolumeLeg{leg.id, decibels});
+    publish(turn, "volume", leg, {{"decibels", decibels}});
+    return true;
+}
+
 bool Core::set_hand(Turn turn, Leg& leg, bool raised) {
     if (leg.hand == raised) return false;
     leg.hand = raised;

@@ -41,6 +41,8 @@ local::Value Core::measured_row(base::Now now, const Leg& leg) const {
                                  {"late", report.late},
                                  {"loss", loss_of(report)},
                                  {"level", leg.state() == "joined" && !leg.muted ? decibels(report.level) : kSilence},
+                                 {"gain", leg.gain},
+                                 {"volume", leg.volume},
                                  {"talking", leg.talking},
                                  {"talked_ms", talked_ms(now, leg)}});
 }

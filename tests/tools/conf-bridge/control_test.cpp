@@ -90,7 +90,7 @@ TEST_CASE("each verb about a member is idempotent and has its event", "[bridge]"
     struct Row {
         const char *verb, *event, *back, *back_event;
     };
-    const auto row = GENERATE(Row{"mute", "muted", "unmute", "unmuted"}, Row{"raise-hand", "hand-raised", "lower-hand", "hand-lowered"},
+    const auto row = GENERATE(Row{"mute", "muted", "unmute", "unmuted"}, Row{"deafen", "deafened", "undeafen", "undeafened"}, Row{"raise-hand", "hand-raised", "lower-hand", "hand-lowered"},
                               Row{"host", "role", "unhost", "role"});
     INFO(row.verb);
     Rig rig;
@@ -153,4 +153,21 @@ TEST_CASE("mask-numbers hides phone numbers, not extensions and names", "[bridge
     CHECK(rows[1].text("identity") == "sip:1001@example.org");
     CHECK(rows[2].text("identity") == (config.mask_numbers ? "anonymous-3" : "sip:0123456789@example.org"));
     CHECK(rows[2].text("name") == "Carol");
+}
+
+TEST_CASE("gain and volume are set in decibels, within bounds", "[bridge]") {
+    Rig rig;
+    rig.join("a");
+    const std::string verb = GENERATE("gain", "volume");
+    const auto set = [&](int decibels) {
+        return rig.command(verb, local::Value::object({{"conference", "1234"}, {"member", 1}, {"decibels", decibels}}));
+    };
+    CHECK(was_change(set(-6)));
+    CHECK_FALSE(was_change(set(-6)));
+    CHECK(rig.events.back().event == verb);
+    CHECK(rig.events.back().fields.integer("decibels") == -6);
+    CHECK((verb == "gain" ? rig.last_media<GainLeg>()->decibels : rig.last_media<VolumeLeg>()->decibels) == -6);
+    CHECK(rig.about("leg", "1234", 1)->fields.integer(verb) == -6);
+    for (const int decibels : {-41, 21}) CHECK(failure(set(decibels)) == "bad-argument");
+    CHECK(was_change(set(0)));
 }
