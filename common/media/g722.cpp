@@ -9,6 +9,9 @@
 #undef lrint
 #undef lrintf
 
+#include <algorithm>
+#include <array>
+
 #include "base/check.hpp"
 #include "media/concealment.hpp"
 
@@ -33,7 +36,9 @@ private:
 
 class G722Decoder final : public Decoder {
 public:
-    explicit G722Decoder(std::uint32_t rate) : concealment_(rate) { CHECK(g722_decode_init(&state_, kBitRate, 0), "spandsp has no G.722"); }
+    explicit G722Decoder(std::uint32_t rate) : concealment_(rate) {
+        CHECK(g722_decode_init(&state_, kBitRate, 0) && g722_encode_init(&follower_, kBitRate, 0), "spandsp has no G.722");
+    }
 
     std::size_t decode(Bytes payload, std::span<std::int16_t> out) override {
         if (payload.empty() || 2 * payload.size() > out.size()) return 0;
@@ -41,11 +46,21 @@ public:
         concealment_.hear(out.first(samples));
         return samples;
     }
-    void conceal(std::span<std::int16_t> out) override { concealment_.fill(out); }
+    // Prediction goes on as if what stands in had been sent: else it would be far off when true sound comes (as in G.722 Appendix III).
+    void conceal(std::span<std::int16_t> out) override {
+        concealment_.fill(out);
+        std::array<std::uint8_t, kPiece> codes;
+        std::ranges::copy(state_.band, follower_.band);
+        for (auto rest = out; !rest.empty(); rest = rest.subspan(std::min(rest.size(), 2 * kPiece)))
+            g722_encode(&follower_, codes.data(), rest.data(), static_cast<int>(std::min(rest.size(), 2 * kPiece)));
+        std::ranges::copy(follower_.band, state_.band);
+    }
     bool recover(Bytes, std::span<std::int16_t>) override { return false; }
 
 private:
+    static constexpr std::size_t kPiece = 80;
     g722_decode_state_t state_{};
+    g722_encode_state_t follower_{};
     Concealment concealment_;
 };
 

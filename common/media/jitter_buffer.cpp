@@ -82,7 +82,6 @@ bool JitterBuffer::insert(const RtpPacket& packet, Micros arrival, Micros length
     into.state = Slot::State::held;
     into.marker = packet.marker;
     into.pause = pause;
-    into.level = static_cast<std::int16_t>(packet.level);
     into.sequence = packet.sequence;
     into.timestamp = packet.timestamp;
     into.length = static_cast<std::uint32_t>(length > 0 ? length : length_);
@@ -140,12 +139,6 @@ std::optional<Bytes> JitterBuffer::payload(std::uint16_t sequence) const {
     const Slot& one = slot(sequence);
     if (!one.owns_octets() || one.sequence != sequence) return std::nullopt;
     return Bytes(octets_).subspan(one.offset, one.size);
-}
-
-std::optional<int> JitterBuffer::level(std::uint16_t sequence) const {
-    const Slot& one = slot(sequence);
-    if (!one.owns_octets() || one.sequence != sequence || one.level < 0) return std::nullopt;
-    return one.level;
 }
 
 // A packet whose turn was given up: so much more delay would have saved it, less what was asked for since.

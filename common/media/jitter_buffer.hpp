@@ -18,8 +18,6 @@
 
 namespace confab::media {
 
-using Micros = std::int64_t;
-
 class JitterBuffer {
 public:
     struct Limits {
@@ -44,7 +42,6 @@ public:
     bool ready() const { return started_ && !starting_ && holds(next_); }  // the next pull gives a packet
     // A packet's payload while it is held, and some time after it was pulled.
     std::optional<Bytes> payload(std::uint16_t sequence) const;
-    std::optional<int> level(std::uint16_t sequence) const;  // as the packet's header told it
 
     Micros owed() const { return owed_; }  // by which the delay should grow (> 0) or shrink
     void settle(Micros done);              // it did, by so much
@@ -65,7 +62,6 @@ private:
         enum class State : std::uint8_t { free, held, kept, given_up };
         State state = State::free;
         bool marker = false, pause = false;
-        std::int16_t level = -1;
         std::uint16_t sequence = 0;
         std::uint16_t offset = 0, size = 0;
         std::uint32_t timestamp = 0;

@@ -115,6 +115,7 @@ public:
 
     std::size_t decode(Bytes payload, std::span<std::int16_t> out) override {
         if (payload.empty() || payload.size() > kMaxPayload) return 0;
+        spare_ = {};  // it was about another time
         return run(payload, out, false);
     }
 
@@ -132,6 +133,7 @@ public:
         const Frames frames(next);
         if (!frames.repeats_the_one_before() || out.size() % (rate_ / kGrain) != 0) return false;
         const auto each = static_cast<std::size_t>(opus_packet_get_samples_per_frame(&frames.toc, static_cast<opus_int32>(rate_)));
+        spare_ = {};
         return each <= out.size() && run(next, out, true) == out.size();
     }
 

@@ -10,7 +10,6 @@ namespace {
 constexpr Micros kConceal = 60'000;                          // then silence
 constexpr Micros kShortest = 2'500, kLongest = 60'000;       // packets with sound
 constexpr Micros kFade = 10'000;                             // from sound into a pause
-constexpr unsigned kWarm = 3;                                // packets
 constexpr int kQuiet = 50;                                   // mean magnitude that may be cut anywhere
 constexpr Micros kShortestPeriod = 2'500, kLongestPeriod = 12'500, kSplice = 5'000;
 constexpr float kAlike = 0.6F;                               // of 1: two periods that may replace each other
@@ -29,6 +28,9 @@ JitterBuffer::Limits limits_for(const CodecFormat& format, Micros max_delay) {
 bool is_silence_descriptor(const CodecFormat& format, Bytes payload) {
     return payload.empty() || (format.kind == CodecKind::opus && payload.size() <= 2);
 }
+
+// Packets until a decoder that stood idle is as if it had heard all. G.722's prediction settles slowly.
+constexpr unsigned warming_of(CodecKind kind) { return kind == CodecKind::g722 ? 8 : 3; }
 
 // Where code bytes may be cut between any two: each is one sample, or two of G.722.
 bool is_divisible(CodecKind kind) { return kind == CodecKind::pcmu || kind == CodecKind::pcma || kind == CodecKind::g722; }
@@ -101,7 +103,7 @@ Playout::Piece Playout::piece_of(const JitterBuffer::Frame& from, std::size_t wa
         made.kind = Piece::Kind::audio;
         packet_ = samples;
         concealed_ = 0;
-        made.level = level_of(format_, *payload).value_or(jitter_.level(from.sequence).value_or(-1));
+        made.level = level_of(format_, *payload).value_or(-1);
     } else if (from.kind == JitterBuffer::Frame::Kind::lost && concealed_ < samples_of(kConceal)) {
         made.kind = Piece::Kind::lost;
         const int before = end_ > 0 ? piece(end_ - 1).level : 0;
@@ -109,7 +111,9 @@ Playout::Piece Playout::piece_of(const JitterBuffer::Frame& from, std::size_t wa
     } else {
         concealed_ = samples_of(kConceal);
     }
-    made.samples = static_cast<std::int32_t>(samples > 0 && made.kind == Piece::Kind::audio ? samples : from.has_turn ? packet_ : wanted - queued_);
+    // What a wait takes is a multiple of the shortest frame that Opus makes.
+    const std::size_t grain = samples_of(kShortest), awaited = (wanted - queued_ + grain - 1) / grain * grain;
+    made.samples = static_cast<std::int32_t>(made.kind == Piece::Kind::audio ? samples : from.has_turn ? packet_ : awaited);
     if (made.kind == Piece::Kind::lost) concealed_ += static_cast<std::size_t>(made.samples);
     return made;
 }
@@ -208,7 +212,7 @@ void Playout::decode_to(std::size_t wanted) {
 
 // Nothing is decoded ahead now, so that there is room for what nobody will hear.
 void Playout::warm_up() {
-    for (undecoded_ = std::max(undecoded_, first_ - std::min<std::uint64_t>(first_, kWarm)); undecoded_ < first_; ++undecoded_) {
+    for (undecoded_ = std::max(undecoded_, first_ - std::min<std::uint64_t>(first_, warming_of(format_.kind))); undecoded_ < first_; ++undecoded_) {
         const Piece& past = piece(undecoded_);
         decode(past, std::span(sound_).first(static_cast<std::size_t>(past.samples)));
     }

@@ -2,9 +2,10 @@
 // that follows the network and the sender's clock. Owner: one media thread. Nothing allocates after construction and restart.
 //
 // A leg is decoded only where somebody asks for `samples`: its level comes from the packets where the codec allows that, and `code` hands
-// out whole code bytes. A decoder that stood idle first decodes the last three packets, so that it is warm and no onset is lost. A lost
-// packet is recovered from the next or concealed, up to 60 ms; then silence. A sender's pause (RFC 3389, Opus DTX) is silence without loss.
-// The delay changes under silence at no cost, else by leaving out or repeating a pitch period where the sound resembles itself most.
+// out whole code bytes. A decoder that stood idle first decodes the last three packets (eight of G.722), so that it is warm and no onset is
+// lost. A lost packet is recovered from the next or concealed, up to 60 ms; then silence. A sender's pause (RFC 3389, Opus DTX) is silence
+// without loss. The delay changes under silence at no cost, else by leaving out or repeating a pitch period where the sound resembles itself
+// most.
 #pragma once
 
 #include <array>
@@ -35,7 +36,7 @@ public:
     std::span<const std::int16_t> samples();   // this frame at the format's rate; decoded once
     std::size_t frame() const { return frame_; }  // samples
     const JitterBuffer& jitter() const { return jitter_; }
-    Micros delay() const;  // from a packet's arrival until its last sample was played
+    Micros delay() const { return jitter_.delay() + time_of(queued_ - advanced_); }  // of what is played now
 
 private:
     struct Piece {

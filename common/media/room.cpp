@@ -159,7 +159,8 @@ LegReport Room::report(LegId leg) const {
     const Leg* found = impl_->find(leg);
     if (!found) return {};
     const auto& jitter = found->playout.jitter();
-    return {found->received, found->sent, jitter.lost(), jitter.late(), found->talking, found->level, found->format.codec};
+    const auto delay_ms = static_cast<double>(found->playout.delay()) / 1000;
+    return {found->received, found->sent, jitter.lost(), jitter.late(), found->talking, found->level, found->format.codec, delay_ms};
 }
 
 }  // namespace confab::media

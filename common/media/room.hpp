@@ -97,6 +97,9 @@ struct LegReport {
     bool talking = false;
     int level = 0;
     CodecFormat codec{};
+    double delay_ms = 0;  // that the jitter buffer adds now
+    double jitter_ms = 0;
+    std::optional<double> round_trip_ms{}, mos{};  // empty until measured
 };
 
 class Room {

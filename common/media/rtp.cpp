@@ -1,7 +1,5 @@
 #include "media/rtp.hpp"
 
-#include <cmath>
-
 namespace confab::media {
 namespace {
 
@@ -16,8 +14,6 @@ void write32(std::span<std::uint8_t> to, std::size_t at, std::uint32_t value) {
     write16(to, at, static_cast<std::uint16_t>(value >> 16));
     write16(to, at + 2, static_cast<std::uint16_t>(value));
 }
-
-constexpr std::uint16_t kOneByteForm = 0xbede;
 
 // Fixed header, contributing sources and extension.
 std::optional<std::size_t> header_size_of(Bytes packet) {
@@ -56,34 +52,8 @@ std::optional<RtpPacket> RtpPacket::parse(Bytes packet) {
     out.timestamp = read32(packet, 4);
     out.ssrc = read32(packet, 8);
     out.header_size = *header;
-    if (packet[0] & 0x10) {
-        const std::size_t at = kRtpHeader + 4u * (packet[0] & 0x0f);
-        if (read16(packet, at) == kOneByteForm) out.extension = packet.subspan(at + 4, *header - at - 4);
-    }
     out.payload = packet.subspan(*header, packet.size() - *header - padding);
     return out;
-}
-
-std::optional<Bytes> extension_element(Bytes extension, unsigned id) {
-    constexpr unsigned kPadding = 0, kReserved = 15;
-    for (std::size_t at = 0; at < extension.size();) {
-        const unsigned found = extension[at] >> 4;
-        if (found == kReserved) break;
-        const std::size_t size = found == kPadding ? 0 : (extension[at] & 0x0fu) + 1;
-        if (at + 1 + size > extension.size()) break;
-        if (found == id && found != kPadding) return extension.subspan(at + 1, size);
-        at += 1 + size;
-    }
-    return std::nullopt;
-}
-
-std::optional<int> told_level(const RtpPacket& packet, unsigned id) {
-    const auto element = extension_element(packet.extension, id);
-    if (!element || element->empty()) return std::nullopt;
-    const int below = element->front() & 0x7f;  // dB under full scale; 127: silence
-    if (below == 127) return 0;
-    constexpr double kMeanOfEffective = 0.8;  // mean magnitude to effective value, as noise and voice have it
-    return static_cast<int>(32767 * kMeanOfEffective * std::pow(10.0, -below / 20.0));
 }
 
 void write_rtp_header(std::span<std::uint8_t, kRtpHeader> out, bool marker, std::uint8_t payload_type, std::uint16_t sequence,

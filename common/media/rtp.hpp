@@ -1,5 +1,4 @@
-// RTP packets (RFC 3550 §5.1) as slices, their header extensions in the one-byte form (RFC 8285 §4.2), and telling media apart on one port
-// (RFC 7983). Pure; multi-byte fields are host order here.
+// RTP packets (RFC 3550 §5.1) as slices, and telling media apart on one port (RFC 7983). Pure; multi-byte fields are host order here.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +8,7 @@
 namespace confab::media {
 
 using Bytes = std::span<const std::uint8_t>;
+using Micros = std::int64_t;  // microseconds of a clock that the owner names
 
 enum class PacketKind : std::uint8_t { stun, dtls, rtp, rtcp, unknown };
 PacketKind kind_of(Bytes packet);  // by first octet, and for RTP/RTCP by payload type (RFC 5761 §4)
@@ -19,18 +19,11 @@ struct RtpPacket {
     std::uint16_t sequence = 0;
     std::uint32_t timestamp = 0;
     std::uint32_t ssrc = 0;
-    Bytes payload;    // without padding
-    Bytes extension;  // elements in the one-byte form; empty where there are none
-    int level = -1;   // mean magnitude that the sender tells beside the sound (told_level), −1: it does not
+    Bytes payload;  // without padding
     std::size_t header_size = 12;
 
     static std::optional<RtpPacket> parse(Bytes packet);  // empty: not version 2, truncated, bad padding or extension
 };
-
-// An element's octets; empty: none of that id, or malformed.
-std::optional<Bytes> extension_element(Bytes extension, unsigned id);
-// The client-to-mixer level (RFC 6464) as mean magnitude, 0…32767.
-std::optional<int> told_level(const RtpPacket& packet, unsigned id);
 
 inline constexpr std::size_t kRtpHeader = 12;
 void write_rtp_header(std::span<std::uint8_t, kRtpHeader> out, bool marker, std::uint8_t payload_type, std::uint16_t sequence,

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <random>
 #include <vector>
 
 #include "media/g711.hpp"
@@ -124,4 +125,33 @@ TEST_CASE("another codec starts from silence", "[playout]") {
     CHECK_FALSE(playout.advance(1));
     CHECK(playout.samples().size() == 320);
     CHECK(std::ranges::all_of(playout.samples(), [](int sample) { return sample == 0; }));
+}
+
+TEST_CASE("any packets at any time do no harm to any codec", "[playout]") {
+    for (const auto& format : {kMu, CodecFormat{.kind = CodecKind::g722, .rate = 16000}, CodecFormat{.kind = CodecKind::opus, .rate = 48000},
+                               CodecFormat{.kind = CodecKind::l16, .rate = 48000, .ptime = 10}})
+        for (unsigned seed = 0; seed < 4; ++seed) {
+            std::mt19937 random(seed);
+            Playout playout(format);
+            std::vector<std::uint8_t> payload(1500);
+            for (std::uint64_t tick = 0; tick < 1500; ++tick) {
+                const auto burst = random() % 40 == 0 ? random() % 80 : random() % 3;
+                for (auto i = burst; i > 0; --i) {
+                    for (int k = 0; k < 8; ++k) payload[random() % 40] = static_cast<std::uint8_t>(random());
+                    RtpPacket packet;
+                    packet.ssrc = random() % 100 == 0 ? 2 : 1;
+                    packet.marker = random() % 8 == 0;
+                    packet.sequence = static_cast<std::uint16_t>(random() % 30 == 0 ? random() : tick + random() % 8);
+                    packet.timestamp = static_cast<std::uint32_t>(random() % 4 == 0 ? random() : tick * 160);
+                    packet.payload = std::span(payload).first(random() % 3 == 0 ? random() % 1500 : 160);
+                    playout.insert(packet, tick, static_cast<Micros>(random() % 60'000));
+                }
+                playout.advance(tick);
+                const auto code = playout.code();
+                if (format.kind == CodecKind::pcmu && !code.empty()) CHECK(code.size() == kFrame);
+                if (random() % 3 == 0) CHECK(playout.samples().size() == format.rate / 50);
+                if (random() % 3 == 0) CHECK(playout.level() >= 0);
+                CHECK(playout.delay() <= 1'500'000);
+            }
+        }
 }

@@ -60,6 +60,8 @@ config::Table make_keys() {
         key("min-se", &Config::min_se, "90s", "Shortest session interval that a caller may ask for; a shorter one is answered 422.")
             .between(90'000, 86'400'000)
             .is_live(),
+        key("rtcp-interval", &Config::rtcp_interval, "5s",
+            "How often a leg is sent an RTCP report, on average; each leg's pauses vary around it.").between(100, 60'000),
         key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("prompts", &Config::prompts, "",

@@ -29,7 +29,7 @@ struct Config : config::Signalling, ParameterKeys, SubscriptionKeys {
     std::uint32_t wrong_passcode_code = 403, full_code = 486, locked_code = 403;
     std::uint32_t passcode_tries = 3, passcode_length = 32;
     bool mask_numbers = false;
-    base::milliseconds digit_timeout{10'000}, media_timeout{10'000};
+    base::milliseconds digit_timeout{10'000}, media_timeout{10'000}, rtcp_interval{5000};
     bool session_timer = true;
     base::seconds session_expires{1800}, min_se{90};
     std::uint32_t loudest = 3, talk_level = 180;

@@ -318,6 +318,10 @@ std::span<const std::uint64_t> Core::metrics(const MediaCounts& media) {
     counters_.set(Metric::rtp_received, media.received);
     counters_.set(Metric::rtp_sent, media.sent);
     counters_.set(Metric::rtp_rejected, media.rejected);
+    counters_.set(Metric::rtp_unauthentic, media.unauthentic);
+    counters_.set(Metric::rtcp_received, media.rtcp_received);
+    counters_.set(Metric::rtcp_sent, media.rtcp_sent);
+    counters_.set(Metric::rtcp_rejected, media.rtcp_rejected);
     return counters_.values();
 }
 

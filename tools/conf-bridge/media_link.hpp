@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -18,6 +19,12 @@ namespace confab::bridge {
 using RoomId = std::uint32_t;
 inline constexpr RoomId kLobby = 0;  // each thread's own: its legs neither hear nor are heard
 
+// SRTP of one leg (RFC 4568): secrets.
+struct MediaKeys {
+    std::string suite, send, receive;  // master keys with their salts
+    bool operator==(const MediaKeys&) const = default;
+};
+
 struct OpenLeg {
     media::LegId leg;
     std::uint16_t port = 0;  // 0: any pair of the thread's range; otherwise the pair that the leg had on another thread
@@ -29,11 +36,13 @@ struct AttachLeg {
     media::LegFormat format;
     bool muted = false;
     bool waits = false;  // in the room's own lobby
+    std::optional<MediaKeys> keys{};
 };
 struct FormatLeg {
     media::LegId leg;
     base::SocketAddress remote;
     media::LegFormat format;
+    std::optional<MediaKeys> keys{};
 };
 struct MuteLeg {
     media::LegId leg;
@@ -90,6 +99,7 @@ struct LegSample {
 
 struct MediaCounts {
     std::uint64_t rooms = 0, lost_ticks = 0, received = 0, sent = 0, rejected = 0;
+    std::uint64_t unauthentic = 0, rtcp_received = 0, rtcp_sent = 0, rtcp_rejected = 0;
 };
 
 }  // namespace confab::bridge

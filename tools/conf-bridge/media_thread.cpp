@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "base/random.hpp"
-#include "conf-bridge/source_latch.hpp"
+#include "conf-bridge/leg_path.hpp"
 #include "io/datagrams.hpp"
 #include "io/ticker.hpp"
 #include "io/worker.hpp"
@@ -21,6 +21,8 @@ constexpr std::uint64_t kReportBeats = 200;  // once a second, for counts that c
 
 struct PlacedLeg;
 
+media::Micros micros_of(base::Instant time) { return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count(); }
+
 struct PlacedRoom {
     explicit PlacedRoom(const media::RoomPolicy& policy, unsigned group) : room(policy), phase(group) {}
     media::Room room;
@@ -29,10 +31,11 @@ struct PlacedRoom {
 };
 
 struct PlacedLeg {
-    PlacedLeg(media::LegId leg, io::PortPair bound) : id(leg), sockets(std::move(bound)) {}
+    PlacedLeg(media::LegId leg, io::PortPair bound, LegPath fresh) : id(leg), sockets(std::move(bound)), path(std::move(fresh)) {}
     const media::LegId id;
     io::PortPair sockets;
-    SourceLatch latch;
+    LegPath path;
+    media::Micros next_report = 0;
     PlacedRoom* place = nullptr;
     RoomId room = kLobby;
     std::optional<media::LegStream> stream;  // between rooms
@@ -79,6 +82,9 @@ struct MediaThread::Impl {
     PlacedRoom& room_for(RoomId id);
     void detach(media::LegId id, PlacedLeg& leg);
     void receive(media::LegId id, std::span<io::Datagram> batch);
+    void receive_rtcp(media::LegId id, std::span<io::Datagram> batch);
+    void report_to(PlacedLeg& leg, bool goodbye);
+    void send(PlacedLeg& leg, const media::RoomOutput::Packet& packet);
     void beat(std::uint64_t number);
     void tick(PlacedRoom& placed);
     void measure();
@@ -88,6 +94,8 @@ struct MediaThread::Impl {
         const auto found = legs.find(id.value);
         return found == legs.end() ? nullptr : found->second.get();
     }
+    media::Micros rtcp_interval() const { return options.rtcp_interval.count() * 1000; }
+    media::Micros some_of(media::Micros time) { return static_cast<media::Micros>(random.below(static_cast<std::uint64_t>(time) + 1)); }
     void say(MediaEvent event) { events.push_back(event); }
 
     const unsigned index;
@@ -101,7 +109,9 @@ struct MediaThread::Impl {
     std::optional<io::Ticker> clock;
     std::uint64_t next_beat = 0, reported_beat = 0;
     unsigned next_phase = 0;
+    media::Micros polled_at = 0;
     media::RoomOutput output;
+    LegPath::Scratch scratch;
     std::vector<MediaEvent> events;
     std::vector<LegSample> samples;
     MediaCounts counts;
@@ -116,7 +126,7 @@ void MediaThread::Impl::run(const std::vector<MediaCommand>& commands) {
 
 std::expected<io::PortPair, std::string> MediaThread::Impl::bind(media::LegId leg, std::uint16_t port) {
     const auto on_rtp = [this, leg](base::Now, std::span<io::Datagram> batch) { receive(leg, batch); };
-    const auto on_rtcp = [](base::Now, std::span<io::Datagram>) {};
+    const auto on_rtcp = [this, leg](base::Now, std::span<io::Datagram> batch) { receive_rtcp(leg, batch); };
     if (port == 0) return ports.bind(worker.loop(), options.address, socket_options(), buffers, on_rtp, on_rtcp);
     const base::SocketAddress even{options.address, port}, odd{options.address, static_cast<std::uint16_t>(port + 1)};
     auto rtp = io::Datagrams::bind(worker.loop(), even, socket_options(), buffers, on_rtp);
@@ -132,7 +142,10 @@ void MediaThread::Impl::operator()(const OpenLeg& what) {
     auto bound = bind(what.leg, what.port);
     if (!bound) return say({MediaEvent::Kind::open_failed, what.leg});
     const auto local = bound->rtp.local();
-    legs.emplace(what.leg.value, std::make_unique<PlacedLeg>(what.leg, std::move(*bound)));
+    const auto now = worker.loop().now();
+    const auto ntp_at_zero = media::ntp_of(now.wall.time_since_epoch().count()) - media::ntp_length_of(micros_of(now.steady));
+    LegPath path(static_cast<std::uint32_t>(random.next()), random.next(), ntp_at_zero);
+    legs.emplace(what.leg.value, std::make_unique<PlacedLeg>(what.leg, std::move(*bound), std::move(path)));
     say({MediaEvent::Kind::opened, what.leg, local});
 }
 
@@ -161,7 +174,8 @@ void MediaThread::Impl::operator()(const AttachLeg& what) {
     auto& placed = room_for(what.room);
     if (!leg->stream) {
         const auto first = random.next();
-        leg->stream = media::LegStream{static_cast<std::uint32_t>(random.next()), static_cast<std::uint16_t>(first), static_cast<std::uint32_t>(first >> 32)};
+        // The upper half of the sequence numbers is left free, RFC 3711 §3.3.1.
+        leg->stream = media::LegStream{leg->path.ssrc(), static_cast<std::uint16_t>(first & 0x7fff), static_cast<std::uint32_t>(first >> 32)};
     }
     if (!placed.room.add(what.leg, what.format, *leg->stream))
         return say({MediaEvent::Kind::room_full, what.leg});
@@ -169,7 +183,9 @@ void MediaThread::Impl::operator()(const AttachLeg& what) {
     leg->place = &placed;
     placed.legs.push_back(leg);
     leg->room = what.room;
-    leg->latch.expect(what.remote);
+    leg->path.expect(what.remote, what.keys);
+    leg->path.set_clock_rate(what.format.codec.clock_rate());
+    if (leg->next_report == 0) leg->next_report = micros_of(worker.loop().now().steady) + some_of(rtcp_interval());
     placed.room.set_muted(what.leg, what.muted);
     placed.room.set_lobby(what.leg, what.room == kLobby || what.waits);
 }
@@ -177,7 +193,8 @@ void MediaThread::Impl::operator()(const AttachLeg& what) {
 void MediaThread::Impl::operator()(const FormatLeg& what) {
     auto* leg = find(what.leg);
     if (!leg || !leg->place) return;
-    leg->latch.expect(what.remote);
+    leg->path.expect(what.remote, what.keys);
+    leg->path.set_clock_rate(what.format.codec.clock_rate());
     leg->place->room.set_format(what.leg, what.format);
 }
 
@@ -218,6 +235,7 @@ void MediaThread::Impl::operator()(const AnnounceRoom& what) {
 void MediaThread::Impl::operator()(const CloseLeg& what) {
     auto* leg = find(what.leg);
     if (!leg) return;
+    if (leg->place) report_to(*leg, true);
     detach(what.leg, *leg);
     legs.erase(what.leg.value);
     say({MediaEvent::Kind::closed, what.leg});
@@ -226,14 +244,36 @@ void MediaThread::Impl::operator()(const CloseLeg& what) {
 void MediaThread::Impl::receive(media::LegId id, std::span<io::Datagram> batch) {
     auto* leg = find(id);
     for (const auto& datagram : batch) {
-        const bool is_rtp = media::kind_of(datagram.bytes) == media::PacketKind::rtp;
-        if (!leg || !leg->place || !is_rtp || !leg->latch.admit(datagram.peer)) {
-            ++counts.rejected;
-            continue;
-        }
+        auto packet = datagram.bytes;
+        const auto early = std::chrono::duration_cast<std::chrono::microseconds>(datagram.age).count();
+        const auto verdict = leg && leg->place ? leg->path.receive_rtp(datagram.peer, packet, polled_at - early) : LegPath::Verdict::stranger;
+        counts.rejected += verdict != LegPath::Verdict::taken;
+        counts.unauthentic += verdict == LegPath::Verdict::unauthentic;
+        if (verdict != LegPath::Verdict::taken) continue;
         ++counts.received;
-        leg->place->room.receive(id, datagram.bytes, std::chrono::duration_cast<std::chrono::microseconds>(datagram.age).count());
+        leg->place->room.receive(id, packet, early);
     }
+}
+
+void MediaThread::Impl::receive_rtcp(media::LegId id, std::span<io::Datagram> batch) {
+    auto* leg = find(id);
+    const auto now = micros_of(worker.loop().now().steady);
+    for (const auto& datagram : batch) {
+        const auto verdict = leg ? leg->path.receive_rtcp(datagram.peer, datagram.bytes, now) : LegPath::Verdict::stranger;
+        ++(verdict == LegPath::Verdict::taken ? counts.rtcp_received : counts.rtcp_rejected);
+    }
+}
+
+void MediaThread::Impl::report_to(PlacedLeg& leg, bool goodbye) {
+    const auto now = micros_of(worker.loop().now().steady);
+    leg.next_report = now + rtcp_interval() / 2 + some_of(rtcp_interval());
+    const auto to = leg.path.rtcp_destination();
+    if (to.port == 0) return;
+    const auto report = leg.path.report(now, goodbye, scratch);
+    if (report.empty()) return;
+    leg.sockets.rtcp.send(to, report);
+    leg.sockets.rtcp.flush();
+    ++counts.rtcp_sent;
 }
 
 void MediaThread::Impl::beat(std::uint64_t number) {
@@ -253,21 +293,35 @@ void MediaThread::Impl::beat(std::uint64_t number) {
 
 void MediaThread::Impl::measure() {
     for (const auto& [id, placed] : rooms)
-        for (const auto* leg : placed->legs) samples.push_back({leg->id, placed->room.report(leg->id)});
+        for (const auto* leg : placed->legs) leg->path.complete(samples.emplace_back(leg->id, placed->room.report(leg->id)).report);
+}
+
+void MediaThread::Impl::send(PlacedLeg& leg, const media::RoomOutput::Packet& packet) {
+    const auto& to = leg.path.destination();
+    if (to.port == 0) return;
+    if (leg.path.is_keyed()) {
+        const auto sealed = leg.path.seal(packet.header, packet.payload, scratch);
+        if (sealed.empty()) return;
+        leg.sockets.rtp.send(to, sealed);
+    } else {
+        leg.sockets.rtp.send(to, packet.header, packet.payload);
+    }
+    leg.sockets.rtp.flush();
+    leg.path.note_sent(packet.header, packet.payload.size(), polled_at);
+    ++counts.sent;
 }
 
 void MediaThread::Impl::tick(PlacedRoom& placed) {
+    polled_at = micros_of(worker.loop().now().steady);
     for (auto* leg : placed.legs) leg->sockets.rtp.poll();
     placed.room.tick(output);
     auto at = placed.legs.begin();
     for (const auto& packet : output.packets) {
         while ((*at)->id != packet.leg) ++at;
-        auto& leg = **at;
-        if (leg.latch.destination().port == 0) continue;
-        leg.sockets.rtp.send(leg.latch.destination(), packet.header, packet.payload);
-        leg.sockets.rtp.flush();
-        ++counts.sent;
+        send(**at, packet);
     }
+    for (auto* leg : placed.legs)
+        if (polled_at >= leg->next_report) report_to(*leg, false);
     for (const auto& event : output.events) {
         using From = media::RoomEvent::Kind;
         switch (event.kind) {

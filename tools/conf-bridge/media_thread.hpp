@@ -2,8 +2,8 @@
 // each wake-up.
 //
 // Rooms tick every 20 ms in four groups that are 5 ms apart, so that their work spreads. A late tick is made once; what was missed beyond
-// is counted and skipped. The clock stands still while there is no room. RTCP is received and not used: its port stays ours, so that no
-// other leg gets its packets.
+// is counted and skipped. The clock stands still while there is no room. A leg in a room sends RTCP reports, each after an interval of its own
+// around `rtcp_interval` (RFC 3550 §6.2), and says BYE when it closes.
 #pragma once
 
 #include <array>
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/socket_address.hpp"
+#include "base/time.hpp"
 #include "conf-bridge/media_link.hpp"
 #include "media/room.hpp"
 
@@ -21,6 +22,7 @@ struct MediaOptions {
     base::IpAddress address;
     std::uint16_t low_port = 0, high_port = 0;
     int dscp = 0, receive_buffer = 0;
+    base::milliseconds rtcp_interval{5000};
     media::RoomPolicy policy;
     std::array<media::Prompt, kPromptFiles.size()> prompts;
 };

@@ -8,7 +8,8 @@ namespace confab::bridge {
 enum class Metric {
     requests, malformed, dropped, oversized, invites, answered, joined, refused_untrusted, refused_unknown, refused_passcode, refused_full,
     refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped, refreshes, expired_sessions,
-    beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, legs, lobby, conferences, dialogs, server_transactions,
+    beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, rtp_unauthentic,
+    rtcp_received, rtcp_sent, rtcp_rejected, legs, lobby, conferences, dialogs, server_transactions,
     client_transactions, media_sockets, rooms, call_records, lost_call_records,
     subscribed, refused_subscriptions, notified, subscriptions, count_
 };
@@ -39,7 +40,11 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_lost_ticks", metrics::Kind::counter, "Mixing ticks that came too late and were skipped"},
     {"confab_bridge_rtp_received", metrics::Kind::counter, "RTP packets taken"},
     {"confab_bridge_rtp_sent", metrics::Kind::counter, "RTP packets sent"},
-    {"confab_bridge_rtp_rejected", metrics::Kind::counter, "Packets on RTP sockets that were no RTP or came from elsewhere"},
+    {"confab_bridge_rtp_rejected", metrics::Kind::counter, "Packets on RTP sockets that were no RTP, came from elsewhere or did not authenticate"},
+    {"confab_bridge_rtp_unauthentic", metrics::Kind::counter, "Of those, SRTP packets whose authentication failed or that were replayed"},
+    {"confab_bridge_rtcp_received", metrics::Kind::counter, "RTCP packets taken"},
+    {"confab_bridge_rtcp_sent", metrics::Kind::counter, "RTCP reports sent"},
+    {"confab_bridge_rtcp_rejected", metrics::Kind::counter, "Packets on RTCP sockets that were malformed, came from elsewhere or did not authenticate"},
     {"confab_bridge_legs", metrics::Kind::gauge, "Legs, the lobby included"},
     {"confab_bridge_lobby", metrics::Kind::gauge, "Legs that key their passcode"},
     {"confab_bridge_conferences", metrics::Kind::gauge, "Running conferences"},

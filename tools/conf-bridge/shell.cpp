@@ -72,6 +72,7 @@ MediaOptions media_options(const Config& config, const Prompts& prompts, unsigne
     options.high_port = static_cast<std::uint16_t>(options.low_port + 2 * pairs - 1);
     options.dscp = static_cast<int>(config.media_dscp << 2);
     options.receive_buffer = static_cast<int>(config.media_receive_buffer);
+    options.rtcp_interval = config.rtcp_interval;
     options.policy.loudest = config.loudest;
     options.policy.talk_level = static_cast<int>(config.talk_level);
     options.policy.media_timeout = static_cast<unsigned>(config.media_timeout / kTick);
@@ -166,6 +167,10 @@ private:
             sum.received += counts.received;
             sum.sent += counts.sent;
             sum.rejected += counts.rejected;
+            sum.unauthentic += counts.unauthentic;
+            sum.rtcp_received += counts.rtcp_received;
+            sum.rtcp_sent += counts.rtcp_sent;
+            sum.rtcp_rejected += counts.rtcp_rejected;
         }
         return sum;
     }

@@ -7,7 +7,7 @@
 
 #include "io/datagrams.hpp"
 #include "io/ticker.hpp"
-#include "media/rtp.hpp"
+#include "media/rtcp.hpp"
 
 using namespace confab;
 using namespace confab::bridge;
@@ -58,6 +58,7 @@ struct Stage {
         options.low_port = low;
         options.high_port = high;
         options.policy.media_timeout = 25;
+        options.rtcp_interval = base::milliseconds(100);
         options.prompts.fill(std::make_shared<media::Sound>(8000, std::vector<std::int16_t>(4 * media::kFrame, 8000)));
         return options;
     }
@@ -138,4 +139,41 @@ TEST_CASE("a range of ports that is used up", "[bridge]") {
     stage.order(OpenLeg{{3}, 22000});
     REQUIRE(stage.until([&] { return stage.find(opened, 3) != nullptr; }));
     CHECK(stage.find(opened, 3)->local.port == 22000);
+}
+
+TEST_CASE("a leg is sent reports, one more when it goes, and what is no report of its peer is counted", "[bridge]") {
+    Stage stage(23000, 23099);
+    using enum MediaEvent::Kind;
+    unsigned reports = 0, goodbyes = 0;
+    io::PortPairs ports(23100, 23199, {});
+    const auto count = [&](base::Now, std::span<io::Datagram> batch) {
+        for (const auto& datagram : batch) {
+            const auto report = media::RtcpReport::parse(datagram.bytes, 77);
+            reports += report.has_value();
+            goodbyes += report && report->goodbye;
+        }
+    };
+    auto caller = *ports.bind(stage.loop, kHere, {}, nullptr, [](base::Now, std::span<io::Datagram>) {}, count);
+    io::Datagrams stranger = std::move(*io::Datagrams::bind(stage.loop, {*base::IpAddress::parse("127.0.0.9"), 0}, {}, nullptr, [](base::Now, auto) {}));
+
+    stage.order(OpenLeg{{1}});
+    REQUIRE(stage.until([&] { return stage.find(opened, 1); }));
+    auto to = stage.find(opened, 1)->local;
+    ++to.port;
+    stage.order(AttachLeg{{1}, 5, caller.rtp.local(), {}, false});
+    REQUIRE(stage.until([&] { return reports >= 2; }));
+
+    media::RtcpSession session(77, 1, 0);
+    media::RtcpSession::Compound compound;
+    const auto bytes = std::span(compound).first(session.compose(0, false, compound));
+    caller.rtcp.send(to, bytes);
+    caller.rtcp.send(to, bytes.first(6));
+    stranger.send(to, bytes);
+    caller.rtcp.flush();
+    stranger.flush();
+    REQUIRE(stage.until([&] { return stage.counts.rtcp_received == 1 && stage.counts.rtcp_rejected == 2; }));
+    CHECK(goodbyes == 0);
+    stage.order(CloseLeg{{1}});
+    REQUIRE(stage.until([&] { return goodbyes == 1; }));
+    CHECK(stage.counts.rtcp_sent >= 3);
 }

@@ -12,14 +12,19 @@ TEST_CASE("what was measured of a leg", "[bridge][stats]") {
     rig.join("b");
     const auto row = [&] { return rig.about("stats", "1234")->rows[0]; };
     CHECK(row().find("loss")->is_null());
+    CHECK(row().find("mos")->is_null());
     CHECK(row().integer("level") == -127);
     CHECK(row().text("codec") == "PCMU");
 
-    const LegSample samples[] = {{{leg}, {.received = 995, .sent = 1000, .lost = 5, .late = 2, .level = 3277}}, {{99}, {.received = 1}}};
+    const LegSample samples[] = {{{leg}, {.received = 995, .sent = 1000, .lost = 5, .late = 2, .level = 3277, .delay_ms = 12.4, .jitter_ms = 6.6, .mos = 4.321}}, {{99}, {.received = 1}}};
     rig.core.measured(samples);
     CHECK(row().integer("received") == 995);
     CHECK(row().integer("lost") == 5);
     CHECK(*row().find("loss")->as_double() == Approx(0.5));
+    CHECK(row().integer("jitter_ms") == 7);
+    CHECK(row().integer("delay_ms") == 12);
+    CHECK(row().find("round_trip_ms")->is_null());
+    CHECK(*row().find("mos")->as_double() == Approx(4.32));
     CHECK(row().integer("level") == -20);
     CHECK(rig.about("stats", "1234")->rows[1].integer("received") == 0);
 

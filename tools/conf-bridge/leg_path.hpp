@@ -1,0 +1,62 @@
+// A leg's packets between its sockets and its room: whose they are, SRTP and SRTCP (RFC 3711) in place, RTCP (RFC 3550) both ways. Pure.
+// Owner: a media thread. Times are microseconds of the thread's steady clock.
+//
+// A keyed leg takes nothing that does not authenticate, and the check comes before the source is looked at, so that forged packets teach no
+// address. RTCP is believed from the host of the leg's RTP and goes beside it (port + 1) until its own source is known.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/socket_address.hpp"
+#include "conf-bridge/media_link.hpp"
+#include "conf-bridge/source_latch.hpp"
+#include "media/rtcp.hpp"
+#include "media/srtp.hpp"
+
+namespace confab::bridge {
+
+class LegPath {
+public:
+    enum class Verdict : std::uint8_t { taken, stranger, malformed, unauthentic };
+    static constexpr std::size_t kLargest = 1500 + media::kSrtpOverhead;
+    using Scratch = std::array<std::uint8_t, kLargest>;
+
+    // As media::RtcpSession's.
+    LegPath(std::uint32_t ssrc, std::uint64_t name, std::uint64_t ntp_at_zero) : ssrc_(ssrc), rtcp_(ssrc, name, ntp_at_zero) {}
+    std::uint32_t ssrc() const { return ssrc_; }  // of what we send
+
+    // Another address forgets what was learned, other keys start anew. False: keys that nothing can be done with; the leg is mute and deaf.
+    bool expect(const base::SocketAddress& remote, const std::optional<MediaKeys>& keys);
+    void set_clock_rate(std::uint32_t rate) { rtcp_.set_clock_rate(rate); }
+
+    // `packet` is opened in place, and made shorter.
+    Verdict receive_rtp(const base::SocketAddress& source, std::span<std::uint8_t>& packet, media::Micros arrival);
+    Verdict receive_rtcp(const base::SocketAddress& source, std::span<std::uint8_t> packet, media::Micros now);
+
+    // Port 0: nowhere.
+    const base::SocketAddress& destination() const { return latch_.destination(); }
+    bool is_keyed() const { return keyed_; }
+    void note_sent(std::span<const std::uint8_t, media::kRtpHeader> header, std::size_t payload, media::Micros now);
+    // A sealed copy in `scratch`; empty: it cannot be sent.
+    std::span<const std::uint8_t> seal(std::span<const std::uint8_t> header, std::span<const std::uint8_t> payload, Scratch& scratch);
+
+    base::SocketAddress rtcp_destination() const;
+    std::span<const std::uint8_t> report(media::Micros now, bool goodbye, Scratch& scratch);  // empty: nothing can be told
+    const media::RtcpSession& rtcp() const { return rtcp_; }
+    // Adds to a room's report what RTCP tells.
+    void complete(media::LegReport& report) const;
+
+private:
+    std::uint32_t ssrc_;
+    SourceLatch latch_;
+    std::optional<MediaKeys> keys_;
+    std::optional<media::Srtp> open_, seal_;
+    bool keyed_ = false;
+    media::RtcpSession rtcp_;
+    base::SocketAddress rtcp_source_;  // port 0: not heard yet
+};
+
+}  // namespace confab::bridge
