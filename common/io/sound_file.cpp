@@ -13,7 +13,6 @@ namespace confab::io {
 namespace {
 
 constexpr std::size_t kFramesAtOnce = 4096;
-constexpr std::size_t kLongest = 48'000UL * 3600;  // samples: an hour at the highest rate
 
 struct Closer {
     void operator()(SNDFILE* file) const { sf_close(file); }
@@ -22,28 +21,34 @@ using Handle = std::unique_ptr<SNDFILE, Closer>;
 
 }  // namespace
 
-std::expected<std::vector<std::int16_t>, std::string> read_sound(const std::string& path, int sample_rate) {
+std::expected<SoundFile, std::string> read_sound(const std::string& path, base::seconds longest) {
     // Opened by us, because libsndfile says only "System error." where the kernel has a reason.
     const Descriptor file(open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file) return std::unexpected(path + ": " + os_error_text(errno));
     SF_INFO facts{};
     const Handle sound(sf_open_fd(file.get(), SFM_READ, &facts, SF_FALSE));
     if (!sound) return std::unexpected(path + ": no sound file that is understood (" + sf_strerror(nullptr) + ")");
-    if (facts.samplerate != sample_rate)
-        return std::unexpected(path + ": sampled at " + std::to_string(facts.samplerate) + " Hz, expected " + std::to_string(sample_rate) +
-                               " Hz");
     const int coding = facts.format & SF_FORMAT_SUBMASK;
     if (coding == SF_FORMAT_FLOAT || coding == SF_FORMAT_DOUBLE) sf_command(sound.get(), SFC_SET_SCALE_FLOAT_INT_READ, nullptr, SF_TRUE);
     sf_command(sound.get(), SFC_SET_CLIPPING, nullptr, SF_TRUE);
     const auto channels = static_cast<std::size_t>(facts.channels);
-    std::vector<std::int16_t> samples;
+    const auto most = static_cast<std::size_t>(facts.samplerate) * static_cast<std::size_t>(longest.count());
+    SoundFile read{facts.samplerate, {}};
     std::vector<std::int16_t> frames(kFramesAtOnce * channels);
     for (;;) {
         const auto got = sf_readf_short(sound.get(), frames.data(), static_cast<sf_count_t>(kFramesAtOnce));
-        if (got <= 0) return samples;
-        for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) samples.push_back(frames[i * channels]);
-        if (samples.size() > kLongest) return std::unexpected(path + ": longer than an hour");
+        if (got <= 0) return read;
+        for (std::size_t i = 0; i < static_cast<std::size_t>(got); ++i) read.samples.push_back(frames[i * channels]);
+        if (read.samples.size() > most) return std::unexpected(path + ": longer than " + std::to_string(longest.count()) + " s");
     }
+}
+
+std::expected<std::vector<std::int16_t>, std::string> read_sound(const std::string& path, int sample_rate) {
+    auto read = read_sound(path);
+    if (!read) return std::unexpected(read.error());
+    if (read->sample_rate != sample_rate)
+        return std::unexpected(path + ": sampled at " + std::to_string(read->sample_rate) + " Hz, expected " + std::to_string(sample_rate) + " Hz");
+    return std::move(read->samples);
 }
 
 std::string_view extension_of(SoundFormat format) {

@@ -9,9 +9,17 @@
 #include <string_view>
 #include <vector>
 
+#include "base/time.hpp"
+
 namespace confab::io {
 
 std::expected<std::vector<std::int16_t>, std::string> read_sound(const std::string& path, int sample_rate);
+
+struct SoundFile {
+    int sample_rate = 0;
+    std::vector<std::int16_t> samples;
+};
+std::expected<SoundFile, std::string> read_sound(const std::string& path, base::seconds longest = base::seconds(3600));
 
 enum class SoundFormat : std::uint8_t { wav, flac, opus };  // 16-bit PCM; FLAC; Opus in Ogg (8000, 12000, 16000, 24000 or 48000 samples a second)
 std::string_view extension_of(SoundFormat format);         // "wav", "flac", "opus"

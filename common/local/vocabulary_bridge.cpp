@@ -15,12 +15,33 @@ constexpr Field kLevel[] = {
     {"decibels", FieldType::integer, true, "-40 to 20; 0 is as it comes"},
 };
 constexpr Field kChanged[] = {{"changed", FieldType::flag, true, "whether anything changed"}};
+constexpr Field kRecord[] = {
+    {"conference", FieldType::text, true, "the conference's number"},
+    {"legs", FieldType::flag, false, "a file for each member too"},
+};
+constexpr Field kPlay[] = {
+    {"conference", FieldType::text, true, "the conference's number"},
+    {"file", FieldType::text, true, "a file of the directory sounds"},
+};
+constexpr Field kRecordingStarted[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"name", FieldType::text, true, "its name"},
+    {"file", FieldType::text, true, "the mix, below the directory recordings"},
+};
+constexpr Field kRecordingEnded[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"file", FieldType::text, true, "the mix or a member's own voice, below the directory recordings"},
+    {"length_ms", FieldType::integer, true, "what it holds"},
+    {"missing_ms", FieldType::integer, true, "what the disk did not take in time"},
+    {"reason", FieldType::text, true, "stopped, or why nothing more could be written"},
+};
 constexpr Field kListRow[] = {
     {"conference", FieldType::text, true, "its number"},
     {"name", FieldType::text, true, "its name"},
     {"members", FieldType::integer, true, "members now"},
     {"max_members", FieldType::integer, true, "most members at a time"},
     {"locked", FieldType::flag, true, "whether nobody else is let in"},
+    {"recording", FieldType::flag, true, "whether it is recorded"},
     {"since", FieldType::text, true, "when it began, UTC"},
 };
 constexpr Field kMemberRow[] = {
@@ -123,6 +144,10 @@ constexpr Command kCommands[] = {
     {"kick", "kick", "end a member's call", kMember, kChanged, false, true},
     {"lock", "lock", "let nobody else in", kConference, kChanged, false, true},
     {"unlock", "unlock", "let callers in again", kConference, kChanged, false, true},
+    {"record-start", "record start", "record a conference", kRecord, kChanged, false, true},
+    {"record-stop", "record stop", "stop recording it", kConference, kChanged, false, true},
+    {"play", "play start", "play a sound to all, beside the mix", kPlay, kChanged, false, true},
+    {"play-stop", "play stop", "stop what is played to all", kConference, kChanged, false, true},
     {"end", "end", "end a conference and all its calls", kConference, kChanged, false, true},
 };
 constexpr EventRow kEvents[] = {
@@ -146,6 +171,9 @@ constexpr EventRow kEvents[] = {
     {"held", "a caller holds the call and left the mix", kMemberEvent},
     {"resumed", "a caller is back in the mix", kMemberEvent},
     {"locked", "nobody else is let in", kConferenceEvent},
+    {"recording-started", "a conference is recorded", kRecordingStarted},
+    {"recording-ended", "a recording is complete", kRecordingEnded},
+    {"playing", "a sound is played to all", kConferenceEvent},
     {"unlocked", "callers are let in again", kConferenceEvent},
 };
 constexpr Vocabulary kVocabulary{"conf-bridge", kCommands, kEvents};

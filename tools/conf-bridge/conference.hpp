@@ -11,6 +11,7 @@
 
 #include "base/time.hpp"
 #include "conf-bridge/media_link.hpp"
+#include "conf-bridge/recording.hpp"
 #include "conf-bridge/roster.hpp"
 #include "media/room.hpp"
 
@@ -23,6 +24,7 @@ struct Conference {
     RoomId room = kLobby;
     unsigned thread = 0;
     base::WallTime started;
+    Recording recording;
     std::uint32_t last_member = 0;
     Roster roster;
     std::set<media::LegId> seats;                       // members and those who are about to be

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "media/mixer.hpp"
+
 namespace confab::bridge {
 namespace {
 
@@ -66,6 +68,13 @@ config::Table make_keys() {
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("prompts", &Config::prompts, "",
             "Directory of the voice prompts; without it share/confab/prompts/en beside the program's bin directory."),
+        key("recordings", &Config::recordings, "", "Directory of the recordings; without it nothing is recorded.")
+            .such_as("/var/lib/confab/conf-bridge/recordings"),
+        key("recording-format", &Config::recording_format, "wav", "wav, flac or opus (in Ogg).").is_live(),
+        key("recording-rate", &Config::recording_rate, "16000", "Samples a second of recordings: 8000, 16000, 24000 or 48000.").between(8000, 48'000).is_live(),
+        key("recording-limit", &Config::recording_limit, "100", "Bound on files that are written at a time; one more is refused.").between(1, 1000),
+        key("sounds", &Config::sounds, "", "Directory of the sounds that play may play; without it there are none.")
+            .such_as("/usr/local/share/confab/sounds"),
         key("call-log", &Config::call_log, "",
             "File that gets a JSON line for each answered call; its journal stands beside it. Move it away and reload to rotate it.")
             .such_as("/var/log/confab/legs.ndjson"),
@@ -125,6 +134,8 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
         complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
     check_subscriptions(config, entries, problems);
     check_media(config, entries, problems);
+    if (std::ranges::find(media::kRates, config.recording_rate) == media::kRates.end())
+        complain(entries, problems, "recording-rate", "8000, 16000, 24000 or 48000", std::to_string(config.recording_rate));
     if (config.session_expires < config.min_se)
         complain(entries, problems, "session-expires", "at least min-se", std::to_string(config.session_expires.count()) + "s");
     return config;
@@ -145,6 +156,8 @@ void take_live(Config& running, const Config& fresh) {
     running.session_expires = fresh.session_expires;
     running.min_se = fresh.min_se;
     running.members = fresh.members;
+    running.recording_format = fresh.recording_format;
+    running.recording_rate = fresh.recording_rate;
     running.mask_numbers = fresh.mask_numbers;
     running.roster_watchers = fresh.roster_watchers;
 }
@@ -156,6 +169,12 @@ namespace confab::config {
 std::optional<bridge::WrongPasscode> Value<bridge::WrongPasscode>::parse(std::string_view text) {
     using bridge::WrongPasscode;
     static constexpr Word<WrongPasscode> kWords[] = {{"reject", WrongPasscode::reject}, {"prompt", WrongPasscode::prompt}};
+    return parse_word(text, kWords);
+}
+
+std::optional<bridge::RecordingFormat> Value<bridge::RecordingFormat>::parse(std::string_view text) {
+    using bridge::RecordingFormat;
+    static constexpr Word<RecordingFormat> kWords[] = {{"wav", RecordingFormat::wav}, {"flac", RecordingFormat::flac}, {"opus", RecordingFormat::opus}};
     return parse_word(text, kWords);
 }
 

@@ -10,6 +10,7 @@
 #include "base/time.hpp"
 #include "conf-bridge/parameters.hpp"
 #include "conf-bridge/subscriptions.hpp"
+#include "conf-bridge/recording.hpp"
 #include "config/signalling.hpp"
 
 namespace confab::bridge {
@@ -34,6 +35,9 @@ struct Config : config::Signalling, ParameterKeys, SubscriptionKeys {
     base::seconds session_expires{1800}, min_se{90};
     std::uint32_t loudest = 3, talk_level = 180;
     std::string prompts;
+    std::string recordings, sounds;
+    RecordingFormat recording_format = RecordingFormat::wav;
+    std::uint32_t recording_rate = 16000, recording_limit = 100;
     std::string call_log;
     base::milliseconds call_log_sync{1000};
     std::uint32_t legs = 0, conferences = 0, members = 0;
@@ -53,4 +57,10 @@ template <>
 struct confab::config::Value<confab::bridge::WrongPasscode> {
     static std::string_view expected() { return "reject or prompt"; }
     static std::optional<confab::bridge::WrongPasscode> parse(std::string_view text);
+};
+
+template <>
+struct confab::config::Value<confab::bridge::RecordingFormat> {
+    static std::string_view expected() { return "wav, flac or opus"; }
+    static std::optional<confab::bridge::RecordingFormat> parse(std::string_view text);
 };

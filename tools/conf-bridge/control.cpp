@@ -21,7 +21,16 @@ Core::Outcome Core::command(base::Now now, const local::Request& request, Effect
     if (name == "list") return list();
     if (name == "members") return members(number);
     if (request.arguments.find("member")) return command_member(turn, name, number, request.arguments.integer("member"), request.arguments);
+    if (name == "record-start") return command_record(turn, number, request.arguments.flag("legs"));
     return command_conference(turn, name, number);
+}
+
+Core::Outcome Core::command_record(Turn turn, std::string_view number, bool legs) {
+    auto* conference = find_conference(number);
+    if (!conference) return std::unexpected(no_conference(number));
+    const auto started = start_recording(turn, *conference, legs);
+    if (!started) return std::unexpected(started.error());
+    return changed(*started);
 }
 
 // Kicking one who has left changes nothing; anything else cannot be done to him.
@@ -58,6 +67,8 @@ Core::Outcome Core::command_conference(Turn turn, std::string_view name, std::st
     if (!conference) return std::unexpected(no_conference(number));
     if (name == "mute-all" || name == "unmute-all") return changed(set_all_muted(turn, *conference, name == "mute-all"));
     if (name == "lock" || name == "unlock") return changed(set_locked(turn, *conference, name == "lock"));
+    if (name == "record-stop") return changed(stop_recording(turn, *conference));
+    if (name == "play-stop") return changed(stop_sounds(turn, *conference));
     if (name == "end") return changed(end(turn, *conference));
     if (name == "admit-all") return changed(admit_all(turn, *conference));
     if (name == "stats") return stats(turn.now, *conference);
@@ -72,6 +83,7 @@ Core::Outcome Core::list() const {
                                                    {"members", static_cast<std::uint64_t>(conference.members.size())},
                                                    {"max_members", conference.max_members},
                                                    {"locked", conference.locked},
+                                                   {"recording", conference.recording.is_on()},
                                                    {"since", time_text(conference.started)}}));
     return reply;
 }

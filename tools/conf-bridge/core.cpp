@@ -314,6 +314,7 @@ std::span<const std::uint64_t> Core::metrics(const MediaCounts& media) {
     counters_.set(Metric::media_sockets, sockets_);
     counters_.set(Metric::subscriptions, notifier_.size());
     counters_.set(Metric::rooms, media.rooms);
+    counters_.set(Metric::recordings, tracks_.size());
     counters_.set(Metric::lost_ticks, media.lost_ticks);
     counters_.set(Metric::rtp_received, media.received);
     counters_.set(Metric::rtp_sent, media.sent);

@@ -59,15 +59,17 @@ struct Effects {
     std::vector<Question> ask;
     std::vector<MediaCommand> media;
     std::vector<Occurrence> publish;
+    std::vector<RecordingCommand> record;
     std::vector<base::CallEntry> records;  // to be spooled before `transmit` is sent
 
-    bool empty() const { return transmit.empty() && notes.empty() && ask.empty() && media.empty() && publish.empty() && records.empty(); }
+    bool empty() const { return transmit.empty() && notes.empty() && ask.empty() && media.empty() && publish.empty() && record.empty() && records.empty(); }
     void clear() {
         transmit.clear();
         notes.clear();
         ask.clear();
         media.clear();
         publish.clear();
+        record.clear();
         records.clear();
     }
 };
@@ -100,6 +102,9 @@ public:
     void drain(base::Now now, Effects& effects);
     bool is_idle() const { return legs_.empty() && transactions_.live_clients() == 0; }
 
+    void recording_ended(base::Now now, const RecordingEnded& ended, Effects& effects);
+    // To all, beside the mix.
+    std::expected<void, local::Failure> play_sound(base::Now now, std::string_view number, media::Prompt sound, Effects& effects);
     void recover_call(base::Now now, std::string_view line, Effects& effects);  // a leg that the last run left open
 
     local::Value status() const;
@@ -233,6 +238,15 @@ private:
     void retell_rosters();
     void notify_watchers(Turn turn);
 
+    // recording.cpp
+    Outcome command_record(Turn turn, std::string_view number, bool legs);
+    std::expected<bool, local::Failure> start_recording(Turn turn, Conference& conference, bool legs);
+    bool stop_recording(Turn turn, Conference& conference);
+    void record(Turn turn, Conference& conference, std::string stem, RecordingSource source);
+    void record_member(Turn turn, Conference& conference, const Leg& leg);
+    bool stop_sounds(Turn turn, Conference& conference);
+    void stop_recording_member(Turn turn, Conference& conference, const Leg& leg);
+
     // control.cpp: the socket's commands
     Outcome list() const;
     Outcome members(std::string_view number) const;
@@ -264,6 +278,11 @@ private:
     sip::Transactions transactions_;
     base::Random random_;
     LegRecords records_;
+    struct TrackOf {
+        std::string conference, file;
+    };
+    std::unordered_map<std::uint64_t, TrackOf> tracks_;  // files that are written now
+    std::uint64_t last_track_ = 0;
     Counters counters_;
     base::Deadlines<std::uint64_t> deadlines_;
     std::unordered_map<std::uint32_t, std::unique_ptr<Leg>> legs_;

@@ -37,6 +37,7 @@ void Core::arrive(Turn turn, Leg& leg) {
     counters_.add(Metric::joined);
     publish(turn, "joined", leg);
     note(turn, base::Severity::info, leg, "leg joined conference=" + leg.conference + " member=" + std::to_string(leg.member));
+    record_member(turn, *find_conference(leg.conference), leg);
     set_held(turn, leg);
     if (leg.digit_count > 0) play(turn, leg, PromptName::joined);
 }
@@ -46,6 +47,7 @@ void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
     if (!conference) return;
     if (leg.member != 0) publish(turn, "left", leg, {{"reason", farewell.text}});
     conference->seats.erase(leg.id);
+    stop_recording_member(turn, *conference, leg);
     conference->members.erase(leg.member);
     leg.conference.clear();
     leg.member = 0;
@@ -54,6 +56,7 @@ void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
 
 void Core::drop_if_empty(Turn turn, Conference& conference) {
     if (!conference.seats.empty()) return;
+    stop_recording(turn, conference);
     publish(turn, "conference-ended", conference);
     conferences_.erase(conferences_.find(conference.number));
 }

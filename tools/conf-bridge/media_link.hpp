@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "base/socket_address.hpp"
 #include "conf-bridge/prompt.hpp"
 #include "media/room.hpp"
+#include "media/sound_sink.hpp"
 
 namespace confab::bridge {
 
@@ -75,12 +77,21 @@ struct AnnounceRoom {  // to all, beside the mix; none: be silent
     RoomId room = kLobby;
     std::vector<media::Prompt> sounds;
 };
+struct RecordRoom {  // the mix that everybody hears, at `rate`; a null sink stops
+    RoomId room = kLobby;
+    std::uint32_t rate = 16000;
+    std::shared_ptr<media::SoundSink> sink;
+};
+struct RecordLeg {  // its own voice
+    media::LegId leg;
+    std::shared_ptr<media::SoundSink> sink;
+};
 struct CloseLeg {
     media::LegId leg;
 };
 struct MediaCommand {
     unsigned thread = 0;
-    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, DeafenLeg, GainLeg, VolumeLeg, PlaySounds, AnnounceRoom, CloseLeg> what;
+    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, DeafenLeg, GainLeg, VolumeLeg, PlaySounds, AnnounceRoom, RecordRoom, RecordLeg, CloseLeg> what;
 };
 
 struct MediaEvent {

@@ -28,6 +28,7 @@ struct PlacedRoom {
     media::Room room;
     unsigned phase;
     std::vector<PlacedLeg*> legs;  // in the room's own order
+    std::shared_ptr<media::SoundSink> sink;
 };
 
 struct PlacedLeg {
@@ -39,6 +40,7 @@ struct PlacedLeg {
     PlacedRoom* place = nullptr;
     RoomId room = kLobby;
     std::optional<media::LegStream> stream;  // between rooms
+    std::shared_ptr<media::SoundSink> sink;
 };
 
 }  // namespace
@@ -76,6 +78,8 @@ struct MediaThread::Impl {
     void operator()(const VolumeLeg& what);
     void operator()(const PlaySounds& what);
     void operator()(const AnnounceRoom& what);
+    void operator()(const RecordRoom& what);
+    void operator()(const RecordLeg& what);
     void operator()(const CloseLeg& what);
 
     std::expected<io::PortPair, std::string> bind(media::LegId leg, std::uint16_t port);
@@ -87,6 +91,7 @@ struct MediaThread::Impl {
     void send(PlacedLeg& leg, const media::RoomOutput::Packet& packet);
     void beat(std::uint64_t number);
     void tick(PlacedRoom& placed);
+    void record(const PlacedRoom& placed);
     void measure();
     void report();
 
@@ -232,6 +237,20 @@ void MediaThread::Impl::operator()(const AnnounceRoom& what) {
     if (const auto found = rooms.find(what.room); found != rooms.end()) found->second->room.play_all(what.sounds);
 }
 
+void MediaThread::Impl::operator()(const RecordRoom& what) {
+    const auto found = rooms.find(what.room);
+    if (found == rooms.end()) return;
+    found->second->sink = what.sink;
+    found->second->room.set_mix_tap(what.sink != nullptr, what.rate);
+}
+
+void MediaThread::Impl::operator()(const RecordLeg& what) {
+    auto* leg = find(what.leg);
+    if (!leg || !leg->place) return;
+    leg->sink = what.sink;
+    leg->place->room.set_leg_tap(what.leg, what.sink != nullptr);
+}
+
 void MediaThread::Impl::operator()(const CloseLeg& what) {
     auto* leg = find(what.leg);
     if (!leg) return;
@@ -320,6 +339,7 @@ void MediaThread::Impl::tick(PlacedRoom& placed) {
         while ((*at)->id != packet.leg) ++at;
         send(**at, packet);
     }
+    record(placed);
     for (auto* leg : placed.legs)
         if (polled_at >= leg->next_report) report_to(*leg, false);
     for (const auto& event : output.events) {
@@ -332,6 +352,14 @@ void MediaThread::Impl::tick(PlacedRoom& placed) {
             case From::media_stopped: say({MediaEvent::Kind::media_stopped, event.leg}); break;
             case From::media_started: break;
         }
+    }
+}
+
+void MediaThread::Impl::record(const PlacedRoom& placed) {
+    for (const auto& tap : output.taps) {
+        const auto* leg = tap.leg ? find(*tap.leg) : nullptr;
+        const auto& sink = tap.leg ? leg->sink : placed.sink;
+        if (sink) sink->push(tap.rate, tap.samples);
     }
 }
 

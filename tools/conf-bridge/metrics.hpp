@@ -10,7 +10,7 @@ enum class Metric {
     refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped, refreshes, expired_sessions,
     beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, rtp_unauthentic,
     rtcp_received, rtcp_sent, rtcp_rejected, legs, lobby, conferences, dialogs, server_transactions,
-    client_transactions, media_sockets, rooms, call_records, lost_call_records,
+    client_transactions, media_sockets, rooms, call_records, lost_call_records, recordings, recordings_failed,
     subscribed, refused_subscriptions, notified, subscriptions, count_
 };
 
@@ -55,6 +55,8 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_rooms", metrics::Kind::gauge, "Rooms, lobbies included"},
     {"confab_bridge_call_records", metrics::Kind::counter, "Records written to the call log"},
     {"confab_bridge_lost_call_records", metrics::Kind::counter, "Records that no disk took"},
+    {"confab_bridge_recordings", metrics::Kind::gauge, "Files that are written now"},
+    {"confab_bridge_recordings_failed", metrics::Kind::counter, "Recordings that ended because their file could not be written"},
     {"confab_bridge_subscribed", metrics::Kind::counter, "Subscriptions to rosters taken"},
     {"confab_bridge_refused_subscriptions", metrics::Kind::counter, "Subscriptions to rosters answered 403 or 404"},
     {"confab_bridge_notified", metrics::Kind::counter, "Rosters sent in NOTIFYs"},

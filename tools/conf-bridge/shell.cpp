@@ -7,8 +7,9 @@
 #include "conf-bridge/core.hpp"
 #include "conf-bridge/media_thread.hpp"
 #include "conf-bridge/metrics.hpp"
-#include "io/call_log.hpp"
+#include "conf-bridge/studio.hpp"
 #include "conf-bridge/watch.hpp"
+#include "io/call_log.hpp"
 #include "io/engine.hpp"
 #include "io/local_client.hpp"
 #include "io/sound_file.hpp"
@@ -87,7 +88,11 @@ public:
           engine_(frame.loop(), config, core_, {.act = [this](Effects& effects) { act(effects); }, .turned = [this] { report_drained(); }}),
           core_(config, engine_.listeners(), io::kernel_seed()),
           call_log_(io::CallLog::where_wanted(frame.loop(), config.call_log, config.call_log_sync)),
-          locate_(frame.loop(), locate_options(config), locate_handlers()) {
+          locate_(frame.loop(), locate_options(config), locate_handlers()),
+          has_sounds_(!config.sounds.empty()),
+          studio_(frame.loop(), config, [this](const RecordingEnded& ended) {
+              engine_.turn([&](base::Now now, Effects& effects) { core_.recording_ended(now, ended, effects); });
+          }) {
         if (call_log_) close_recovered_calls();
         start_media(config);
         engine_.turn([this](base::Now now, Effects& effects) { core_.start(now, effects); });
@@ -111,6 +116,7 @@ public:
     }
 
     void command(std::uint64_t token, const local::Request& request) override {
+        if (request.command->name == "play") return play(token, request.arguments);
         auto outcome = engine_.turn([&](base::Now now, Effects& effects) { return core_.command(now, request, effects); });
         if (!outcome) {
             frame_.fail(token, outcome.error().code, outcome.error().message);
@@ -125,6 +131,7 @@ public:
         const auto fresh = config_of(entries);
         engine_.reload(fresh);
         core_.reload(fresh);
+        studio_.reload(fresh);
         if (call_log_) call_log_->reopen();
     }
 
@@ -183,6 +190,19 @@ private:
         });
     }
 
+    // The file is read first: who asks hears what is wrong with it.
+    void play(std::uint64_t token, const local::Value& arguments) {
+        const std::string file(arguments.text("file"));
+        if (!has_sounds_) return frame_.fail(token, "not-configured", "the key sounds names no directory");
+        if (!is_plain_file_name(file)) return frame_.fail(token, "bad-argument", "file: expected the name of a file, without a directory");
+        studio_.read(file, [this, token, number = std::string(arguments.text("conference"))](std::expected<media::Prompt, std::string> sound) {
+            if (!sound) return frame_.fail(token, "bad-sound", sound.error());
+            const auto played = engine_.turn([&](base::Now now, Effects& effects) { return core_.play_sound(now, number, std::move(*sound), effects); });
+            if (!played) return frame_.fail(token, played.error().code, played.error().message);
+            frame_.reply(token, local::Value::object({{"changed", true}}));
+        });
+    }
+
     void close_recovered_calls() {
         Effects effects;
         for (const auto& line : call_log_->take_open()) core_.recover_call(frame_.loop().now(), line, effects);
@@ -193,6 +213,9 @@ private:
         if (call_log_) call_log_->write(effects.records);
         for (auto& question : effects.ask) ask(question);
         command_media(effects.media);
+        std::vector<MediaCommand> taps;
+        for (const auto& command : effects.record) taps.push_back(studio_.act(command));
+        command_media(taps);
         for (auto& occurrence : effects.publish) frame_.publish(occurrence.event, std::move(occurrence.fields));
     }
 
@@ -216,8 +239,10 @@ private:
     Core core_;
     std::unique_ptr<io::CallLog> call_log_;
     io::LocalClient locate_;
+    const bool has_sounds_;
     std::vector<MediaCounts> counts_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
+    Studio studio_;
     std::vector<std::unique_ptr<MediaThread>> media_;  // last: joined before anything that their reports speak to is gone
 };
 

@@ -1,0 +1,163 @@
+"""Recordings of a conference and sounds played to it: what is in the files, who is told, and what a full disk and a kill leave behind."""
+import array
+import math
+import os
+import signal
+import subprocess
+import wave
+
+import harness
+from harness import REALM, Failed, Site, eventually, main, program, run
+
+NUMBER = "1234"
+ALICE, BOB, PLAYED = 500, 900, 1500  # Hz
+
+
+def write_tone(path, frequency, seconds):
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(array.array("h", [int(8000 * math.sin(2 * math.pi * frequency * i / 8000)) for i in range(8000 * seconds)]).tobytes())
+    return path
+
+
+def level(path, frequency, rate=16000):
+    """Amplitude of a frequency in the file's second half, in dB below 8000; others' programs read it."""
+    command = ["opusdec", "--quiet", "--rate", str(rate), path, "-"] if path.suffix == ".opus" else ["sox", path, "-t", "s16", "-r", str(rate), "-c", "1", "-"]
+    raw = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout
+    samples = array.array("h", raw)
+    samples = samples[len(samples) // 2:]
+    if not samples:
+        raise Failed(f"{path} is empty")
+    real = sum(sample * math.cos(2 * math.pi * frequency * i / rate) for i, sample in enumerate(samples))
+    imaginary = sum(sample * math.sin(2 * math.pi * frequency * i / rate) for i, sample in enumerate(samples))
+    return 20 * math.log10(max(2 * math.hypot(real, imaginary) / len(samples), 0.01) / 8000)
+
+
+def expect_tones(path, there, absent):
+    levels = {frequency: level(path, frequency) for frequency in (*there, *absent)}
+    if min(levels[frequency] for frequency in there) < -6 or any(levels[frequency] > -30 for frequency in absent):
+        raise Failed(f"{path.name}: {levels}, expected {there} and not {absent}")
+
+
+class Talker:
+    def __init__(self, site, user, frequency, *arguments):
+        site.add_user(user)
+        tone = write_tone(site.path(f"{user}.wav"), frequency, 20)
+        self.process = subprocess.Popen([program("sip-probe"), "call", f"sip:{NUMBER}@{REALM}", "--proxy", site.proxy, "--from", f"sip:{user}@{REALM}", "--password-file",
+                                         site.path(f"{user}.password"), "--play", tone, "--duration", "1h", *map(str, arguments)], stdout=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20 * harness.SLOW)
+
+
+def conference(**keys):
+    return Site(("conf-locate", "sip-registrar", "conf-bridge", "sip-proxy"), conf_bridge={"recordings": ".", "sounds": ".", **keys})
+
+
+def told(events, wanted):
+    while True:
+        event = events.event()
+        if event.get("event") == wanted:
+            return event
+
+
+def talking(site, count):
+    eventually(lambda: len([row for row in site.ask("conf-bridge", "members", conference=NUMBER) if row["talking"]]) == count, f"{count} who talk", 20)
+
+
+def grown(site, file, octets):
+    eventually(lambda: site.path(file).exists() and site.path(file).stat().st_size > octets, f"{file} growing", 20)
+
+
+def the_mix_and_each_member():
+    with conference() as site:
+        site.add_conference(NUMBER)
+        events = site.subscribe("conf-bridge")
+        with Talker(site, "alice", ALICE), Talker(site, "bob", BOB):
+            eventually(lambda: site.ask("conf-bridge", "list"), "the conference")
+            talking(site, 2)
+            site.command("conf-bridge", "record", "start", NUMBER, "--legs")
+            mix = told(events, "recording-started")["file"]
+            if site.ask("conf-bridge", "record-start", conference=NUMBER)["changed"]:
+                raise Failed("a second start changed something")
+            if [row["recording"] for row in site.ask("conf-bridge", "list")] != [True]:
+                raise Failed("the listing does not say that it is recorded")
+            grown(site, mix, 16000 * 2 * 4)  # beyond the announcement
+            site.command("conf-bridge", "record", "stop", NUMBER)
+            ended = [told(events, "recording-ended") for _ in range(3)]
+        if [event["reason"] for event in ended] != ["stopped"] * 3:
+            raise Failed(f"recordings ended so: {ended}")
+        stem = mix.removesuffix(".wav")
+        expect_tones(site.path(mix), (ALICE, BOB), ())
+        who = {row: site.path(f"{stem}-member{row}.wav") for row in (1, 2)}
+        first = ALICE if level(who[1], ALICE) > level(who[1], BOB) else BOB
+        expect_tones(who[1], (first,), (ALICE + BOB - first,))
+        expect_tones(who[2], (ALICE + BOB - first,), (first,))
+
+
+def a_full_disk_ends_the_recording_alone():
+    with conference(**{"recording-format": "wav"}) as site:
+        site.add_conference(NUMBER)
+        events = site.subscribe("conf-bridge")
+        with Talker(site, "alice", ALICE):
+            eventually(lambda: site.ask("conf-bridge", "list"), "the conference")
+            talking(site, 1)
+            run("prlimit", f"--fsize={100 * 1024}", "--pid", str(site.processes["conf-bridge"].pid))
+            site.command("conf-bridge", "record", "start", NUMBER)
+            ended = told(events, "recording-ended")
+            if "File too large" not in ended["reason"]:
+                raise Failed(f"ended: {ended}")
+            if [row["recording"] for row in site.ask("conf-bridge", "list")] != [False]:
+                raise Failed("a recording that has failed is still on")
+            talking(site, 1)
+        expect_tones(site.path(ended["file"]), (ALICE,), ())
+
+
+def a_kill_leaves_playable_files():
+    for form in ("wav", "flac", "opus"):
+        with conference(**{"recording-format": form}) as site:
+            site.add_conference(NUMBER)
+            with Talker(site, "alice", ALICE):
+                eventually(lambda: site.ask("conf-bridge", "list"), "the conference")
+                talking(site, 1)
+                site.command("conf-bridge", "record", "start", NUMBER)
+                file = next(name for name in eventually(lambda: [name for name in os.listdir(site.folder) if name.startswith(f"{NUMBER}-")], "the file"))
+                grown(site, file, {"wav": 64_000, "flac": 12_000, "opus": 9_000}[form])
+                site.kill("conf-bridge")
+            expect_tones(site.path(file), (ALICE,), ())
+
+
+def a_sound_is_played_to_all():
+    with conference() as site:
+        site.add_conference(NUMBER)
+        write_tone(site.path("jingle.wav"), PLAYED, 3)
+        site.path("text.wav").write_text("no sound")
+        for name, code in (("absent.wav", "bad-sound"), ("text.wav", "bad-sound"), ("../jingle.wav", "bad-argument"), (".hidden", "bad-argument")):
+            try:
+                site.ask("conf-bridge", "play", conference=NUMBER, file=name)
+                raise AssertionError(f"{name} was played")
+            except Failed as failure:
+                if code not in str(failure) and "no-such-conference" not in str(failure):
+                    raise
+        heard = site.path("heard.wav")
+        with Talker(site, "alice", ALICE), Talker(site, "bob", BOB, "--record", heard):
+            eventually(lambda: site.ask("conf-bridge", "list"), "the conference")
+            talking(site, 2)
+            site.command("conf-bridge", "record", "start", NUMBER)
+            events = site.subscribe("conf-bridge")
+            site.command("conf-bridge", "play", "start", NUMBER, "jingle.wav")
+            file = next(name for name in os.listdir(site.folder) if name.startswith(f"{NUMBER}-"))
+            grown(site, file, 16000 * 2 * 2)
+            site.command("conf-bridge", "record", "stop", NUMBER)
+            told(events, "recording-ended")
+        expect_tones(site.path(file), (ALICE, BOB, PLAYED), ())
+        expect_tones(heard, (ALICE,), (BOB,))
+
+
+main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all)

@@ -1,0 +1,123 @@
+// Recording and playing, as the focus sees them. A recording ends with the conference, by command, or when its mix can no longer be written; a member's own
+// file that cannot be written ends alone.
+#include "conf-bridge/recording.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "conf-bridge/core.hpp"
+
+namespace confab::bridge {
+namespace {
+
+constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
+constexpr std::size_t kLongestFileName = 200;
+
+}  // namespace
+
+std::string_view extension_of(RecordingFormat format) {
+    static constexpr std::string_view kExtensions[] = {"wav", "flac", "opus"};
+    return kExtensions[static_cast<std::size_t>(format)];
+}
+
+std::string recording_stem(std::string_view conference, base::WallTime time) {
+    std::string stem(conference);
+    for (char& c : stem)
+        if (!kLetters.contains(c)) c = '_';
+    std::string when = time_text(time);
+    std::erase_if(when, [](char c) { return c == '-' || c == ':'; });
+    return stem + '-' + when;
+}
+
+bool is_plain_file_name(std::string_view name) {
+    return !name.empty() && name.size() <= kLongestFileName && name.front() != '.' &&
+           std::ranges::all_of(name, [](char c) { return c == '.' || kLetters.contains(c); });
+}
+
+std::expected<bool, local::Failure> Core::start_recording(Turn turn, Conference& conference, bool legs) {
+    auto& recording = conference.recording;
+    if (config_.recordings.empty()) return std::unexpected(local::Failure{"not-configured", "the key recordings names no directory"});
+    if (recording.is_on()) return false;
+    const auto wanted = 1 + (legs ? conference.members.size() : 0);
+    if (tracks_.size() + wanted > config_.recording_limit) return std::unexpected(local::Failure{"too-many", "recording-limit is reached"});
+    recording = {recording_stem(conference.number, turn.now.wall), legs, {}};
+    record(turn, conference, recording.stem, conference.room);
+    turn.effects.publish.push_back({"recording-started", local::Value::object({{"conference", conference.number},
+                                                                               {"name", conference.name},
+                                                                               {"file", recording.tracks.front().file}})});
+    if (legs)
+        for (const auto& [member, id] : conference.members) record_member(turn, conference, *find(id));
+    return true;
+}
+
+bool Core::stop_recording(Turn turn, Conference& conference) {
+    if (!conference.recording.is_on()) return false;
+    const auto tracks = std::move(conference.recording.tracks);
+    conference.recording = {};
+    for (const auto& track : tracks) turn.effects.record.push_back(StopRecording{track.id, conference.thread, track.source});
+    return true;
+}
+
+void Core::record(Turn turn, Conference& conference, std::string stem, RecordingSource source) {
+    const auto id = ++last_track_;
+    auto file = std::move(stem) + '.' + std::string(extension_of(config_.recording_format));
+    tracks_.emplace(id, TrackOf{conference.number, file});
+    turn.effects.record.push_back(StartRecording{id, file, conference.thread, source});
+    conference.recording.tracks.push_back({id, std::move(file), source});
+}
+
+// A member who comes while all members are recorded is told so, and has a file too; where the bound is reached, the mix must do.
+void Core::record_member(Turn turn, Conference& conference, const Leg& leg) {
+    if (!conference.recording.legs || tracks_.size() >= config_.recording_limit) return;
+    record(turn, conference, conference.recording.stem + "-member" + std::to_string(leg.member), leg.id);
+}
+
+void Core::stop_recording_member(Turn turn, Conference& conference, const Leg& leg) {
+    auto& tracks = conference.recording.tracks;
+    const auto track = std::ranges::find(tracks, RecordingSource(leg.id), &Recording::Track::source);
+    if (track == tracks.end()) return;
+    turn.effects.record.push_back(StopRecording{track->id, conference.thread, track->source});
+    tracks.erase(track);
+}
+
+void Core::recording_ended(base::Now now, const RecordingEnded& ended, Effects& effects) {
+    const Turn turn{now, effects};
+    const auto found = tracks_.find(ended.id);
+    if (found == tracks_.end()) return;
+    const auto track = std::move(found->second);
+    tracks_.erase(found);
+    if (!ended.error.empty()) {
+        counters_.add(Metric::recordings_failed);
+        effects.notes.push_back({base::Severity::error, "recording failed: " + ended.error, {}});
+    }
+    effects.publish.push_back({"recording-ended", local::Value::object({{"conference", track.conference},
+                                                                        {"file", track.file},
+                                                                        {"length_ms", ended.length.count()},
+                                                                        {"missing_ms", ended.missing * 20},
+                                                                        {"reason", ended.error.empty() ? "stopped" : ended.error}})});
+    auto* conference = find_conference(track.conference);
+    if (!conference) return;
+    auto& tracks = conference->recording.tracks;
+    const auto held = std::ranges::find(tracks, ended.id, &Recording::Track::id);
+    if (held == tracks.end()) return;
+    const bool was_mix = std::holds_alternative<RoomId>(held->source);
+    effects.record.push_back(StopRecording{held->id, conference->thread, held->source});  // its tap is of no more use
+    tracks.erase(held);
+    if (was_mix) stop_recording(turn, *conference);
+}
+
+std::expected<void, local::Failure> Core::play_sound(base::Now now, std::string_view number, media::Prompt sound, Effects& effects) {
+    const auto* conference = find_conference(number);
+    if (!conference) return std::unexpected(local::Failure{"no-such-conference", "conference " + std::string(number) + " is not running here"});
+    effects.media.push_back({conference->thread, AnnounceRoom{conference->room, {std::move(sound)}}});
+    publish({now, effects}, "playing", *conference);
+    return {};
+}
+
+bool Core::stop_sounds(Turn turn, Conference& conference) {
+    turn.effects.media.push_back({conference.thread, AnnounceRoom{conference.room, {}}});
+    return true;
+}
+
+}  // namespace confab::bridge
