@@ -59,7 +59,7 @@ TEST_CASE("list and members", "[bridge]") {
     REQUIRE(list);
     REQUIRE(list->rows.size() == 2);
     CHECK(local::to_json(list->rows[0]) ==
-          R"({"conference":"1234","name":"Weekly","members":2,"max_members":1000,"locked":false,"since":"2024-10-04T00:00:00Z"})");
+          R"({"conference":"1234","name":"Weekly","members":2,"max_members":1000,"locked":false,"recording":false,"since":"2024-10-04T00:00:00Z"})");
     const auto members = rig.about("members", "1234");
     REQUIRE(members->rows.size() == 2);
     CHECK(members->rows[1].integer("member") == 2);

@@ -50,6 +50,7 @@ public:
     std::vector<std::string> sent;
     std::vector<MediaCommand> media;
     std::vector<Occurrence> events;
+    std::vector<RecordingCommand> recordings;
     std::vector<Question> unanswered;
 
     base::Now now{base::Instant(std::chrono::hours(1)), base::WallTime(std::chrono::hours(480'000))};
@@ -60,6 +61,7 @@ public:
         sent.clear();
         media.clear();
         events.clear();
+        recordings.clear();
     }
 
     void receive(const std::string& message, std::string_view peer = "127.0.0.9:5060", sip::Transport transport = sip::Transport::udp) {
@@ -84,6 +86,11 @@ public:
     }
     void key(std::uint32_t leg, std::string_view digits) {
         for (const char digit : digits) happen({MediaEvent::Kind::digit, {leg}, {}, digit});
+    }
+
+    void end_recording(const RecordingEnded& ended) {
+        core.recording_ended(now, ended, effects);
+        pump();
     }
 
     Core::Outcome command(std::string_view name, local::Value arguments) {
@@ -198,6 +205,7 @@ private:
     void pump() {
         for (const auto& entry : effects.transmit.entries()) sent.emplace_back(effects.transmit.bytes(entry));
         for (auto& event : effects.publish) events.push_back(std::move(event));
+        recordings.insert(recordings.end(), effects.record.begin(), effects.record.end());
         const auto questions = std::move(effects.ask);
         const auto commands = std::move(effects.media);
         effects.clear();

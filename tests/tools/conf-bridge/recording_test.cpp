@@ -1,0 +1,119 @@
+#include "conf-bridge/recording.hpp"
+
+#include <catch2/catch.hpp>
+
+#include "tools/conf-bridge/fixture.hpp"
+
+using namespace confab;
+using namespace confab::bridge;
+using namespace confab::bridge::test;
+
+namespace {
+
+Config recording_config(std::uint32_t limit = 100) {
+    auto config = default_config();
+    config.recordings = "/recordings";
+    config.recording_limit = limit;
+    return config;
+}
+
+Core::Outcome record(Rig& rig, bool legs) { return rig.command("record-start", local::Value::object({{"conference", "1234"}, {"legs", legs}})); }
+bool is_on(Rig& rig) { return rig.command("list", local::Value::object())->rows.at(0).flag("recording"); }
+
+std::vector<StartRecording> starts(const Rig& rig) {
+    std::vector<StartRecording> found;
+    for (const auto& command : rig.recordings)
+        if (const auto* start = std::get_if<StartRecording>(&command)) found.push_back(*start);
+    return found;
+}
+std::vector<std::uint64_t> stops(const Rig& rig) {
+    std::vector<std::uint64_t> found;
+    for (const auto& command : rig.recordings)
+        if (const auto* stop = std::get_if<StopRecording>(&command)) found.push_back(stop->id);
+    return found;
+}
+
+}  // namespace
+
+TEST_CASE("names of recordings stay in their directory", "[bridge]") {
+    const base::WallTime time(std::chrono::hours(480'000));
+    CHECK(recording_stem("1234", time) == "1234-20241004T000000Z");
+    CHECK(recording_stem("../x y", time) == "___x_y-20241004T000000Z");
+    for (const auto* good : {"a.wav", "A-1_2.flac", "x"}) CHECK(is_plain_file_name(good));
+    for (const auto* bad : {"", ".a", "..", "a/b", "/a", "a b", "a\nb"}) CHECK_FALSE(is_plain_file_name(bad));
+    CHECK_FALSE(is_plain_file_name(std::string(201, 'a')));
+}
+
+TEST_CASE("without a directory nothing is recorded", "[bridge]") {
+    Rig rig;
+    rig.join("a");
+    CHECK(record(rig, false).error().code == "not-configured");
+    CHECK(rig.recordings.empty());
+    CHECK_FALSE(is_on(rig));
+}
+
+TEST_CASE("the mix is recorded until it is stopped", "[bridge]") {
+    Rig rig(recording_config());
+    CHECK(record(rig, false).error().code == "no-such-conference");
+    rig.join("a");
+    rig.join("b");
+    CHECK(record(rig, false)->fields.flag("changed"));
+    CHECK_FALSE(record(rig, true)->fields.flag("changed"));
+    REQUIRE(starts(rig).size() == 1);
+    CHECK(starts(rig)[0].file == "1234-20241004T000000Z.wav");
+    CHECK(std::holds_alternative<RoomId>(starts(rig)[0].source));
+    CHECK(rig.has_event("recording-started"));
+    CHECK(is_on(rig));
+    CHECK(rig.about("record-stop", "1234")->fields.flag("changed"));
+    CHECK_FALSE(rig.about("record-stop", "1234")->fields.flag("changed"));
+    CHECK(stops(rig) == std::vector{starts(rig)[0].id});
+    CHECK_FALSE(rig.has_event("recording-ended"));  // the file is not complete before the recorder says so
+    rig.end_recording({starts(rig)[0].id, "", base::milliseconds(5), 0});
+    CHECK(rig.has_event("recording-ended"));
+}
+
+TEST_CASE("members have files of their own, from when they come to when they go", "[bridge]") {
+    Rig rig(recording_config());
+    const auto first = rig.join("a");
+    record(rig, true);
+    const auto second = rig.join("b");
+    const auto started = starts(rig);
+    REQUIRE(started.size() == 3);
+    CHECK(started[1].file == "1234-20241004T000000Z-member1.wav");
+    CHECK(std::get<media::LegId>(started[1].source).value == first);
+    CHECK(std::get<media::LegId>(started[2].source).value == second);
+    rig.about("kick", "1234", 1);
+    CHECK(stops(rig) == std::vector{started[1].id});
+    CHECK(is_on(rig));
+    rig.about("end", "1234");
+    CHECK(stops(rig).size() == 3);
+    CHECK(rig.is_clean());
+}
+
+TEST_CASE("a mix that cannot be written ends the recording, a member's file only itself", "[bridge]") {
+    Rig rig(recording_config());
+    rig.join("a");
+    record(rig, true);
+    const auto started = starts(rig);
+    rig.end_recording({started[1].id, "disk full", {}, 0});
+    CHECK(is_on(rig));
+    CHECK(stops(rig) == std::vector{started[1].id});
+    rig.end_recording({started[0].id, "disk full", {}, 0});
+    CHECK_FALSE(is_on(rig));
+    CHECK(rig.core.counters().get(Metric::recordings_failed) == 2);
+    CHECK(record(rig, false)->fields.flag("changed"));  // the disk may have room again
+    rig.end_recording({99, "nobody's", {}, 0});
+    CHECK(is_on(rig));
+}
+
+TEST_CASE("files that are written at a time are bounded", "[bridge]") {
+    Rig rig(recording_config(2));
+    rig.join("a");
+    rig.join("b");
+    CHECK(record(rig, true).error().code == "too-many");
+    CHECK_FALSE(is_on(rig));
+    rig.about("kick", "1234", 2);
+    CHECK(record(rig, true)->fields.flag("changed"));
+    rig.join("c");
+    CHECK(starts(rig).size() == 2);  // the mix must do for the third
+}
