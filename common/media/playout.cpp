@@ -14,15 +14,15 @@ constexpr int kQuiet = 50;                                   // mean magnitude t
 constexpr Micros kShortestPeriod = 2'500, kLongestPeriod = 12'500, kSplice = 5'000;
 constexpr float kAlike = 0.6F;                               // of 1: two periods that may replace each other
 constexpr unsigned kPatience = 25, kLittlePatience = 2;      // ticks to look for such, to shrink and to grow
-constexpr Micros kHeld = 400'000;                            // what the ring has room for
+constexpr Micros kSpare = 100'000;                           // in the ring, beyond what is held at most: packets that were played
 
-std::size_t octets_for(const CodecFormat& format) {
+std::size_t octets_for(const CodecFormat& format, Micros held) {
     const std::size_t a_millisecond = format.kind == CodecKind::l16 ? format.rate * 2 / 1000 : format.kind == CodecKind::opus ? 16 : 8;
-    return std::clamp<std::size_t>(a_millisecond * kHeld / 1000, 4096, 16384);
+    return std::clamp<std::size_t>(a_millisecond * static_cast<std::size_t>(held) / 1000, 4096, 16384);
 }
 
 JitterBuffer::Limits limits_for(const CodecFormat& format, Micros max_delay) {
-    return {octets_for(format), max_delay, format.clock_rate(), Playout::kTick};
+    return {octets_for(format, max_delay + kSpare), max_delay, format.clock_rate(), Playout::kTick};
 }
 
 bool is_silence_descriptor(const CodecFormat& format, Bytes payload) {

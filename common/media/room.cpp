@@ -12,7 +12,7 @@ Room::~Room() = default;
 
 bool Room::add(LegId leg, const LegFormat& format, const LegStream& stream) {
     if (impl_->legs.size() >= kMaxLegs || impl_->find(leg) || !format.codec.is_possible()) return false;
-    auto& added = impl_->legs.emplace_back(std::make_unique<Leg>(leg, format, stream));
+    auto& added = impl_->legs.emplace_back(std::make_unique<Leg>(leg, format, stream, impl_->policy.max_delay));
     impl_->by_id.emplace(leg.value, added.get());
     for (auto* list : {&impl_->talkers, &impl_->speakers, &impl_->private_ears}) list->reserve(impl_->legs.size());
     impl_->seat(*added);

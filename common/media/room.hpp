@@ -52,6 +52,7 @@ struct RoomPolicy {
     bool automatic_gain = false;   // brings talkers to one loudness, within 12 dB
     unsigned talk_hangover = 15;   // ticks below the level before `silent`
     unsigned media_timeout = 500;  // ticks without any packet before `media_stopped` (10 s); held legs are exempt
+    unsigned max_delay = 300;      // ms that a jitter buffer holds at most
 };
 
 struct RoomEvent {

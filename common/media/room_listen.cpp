@@ -20,8 +20,8 @@ int mean_magnitude(std::span<const std::int16_t> samples) {
 
 }  // namespace
 
-Room::Leg::Leg(LegId leg, const LegFormat& form, const LegStream& stream)
-    : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(form.codec), digits(stream.digits) {}
+Room::Leg::Leg(LegId leg, const LegFormat& form, const LegStream& stream, unsigned max_delay)
+    : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(form.codec, max_delay), digits(stream.digits) {}
 
 void Room::Impl::take_digit(Leg& leg, const RtpPacket& packet) {
     const auto event = TelephoneEvent::parse(packet.payload);

@@ -29,7 +29,7 @@ struct Audience {
 };
 
 struct Room::Leg {
-    Leg(LegId leg, const LegFormat& form, const LegStream& stream);
+    Leg(LegId leg, const LegFormat& form, const LegStream& stream, unsigned max_delay);
 
     const LegId id;
     LegFormat format;

@@ -306,3 +306,18 @@ TEST_CASE("any packets in any order do no harm", "[jitter]") {
         }
     }
 }
+
+TEST_CASE("no more is held than the bound allows", "[jitter]") {
+    for (Micros bound : {60'000, 100'000, 300'000}) {
+        JitterBuffer buffer({.octets = 8192, .delay = bound});
+        const Sender sender;
+        sender.insert(buffer, 0, 1);
+        CHECK(next_number(buffer, 1) == 0);
+        for (std::uint32_t n = 1; n <= 30; ++n) sender.insert(buffer, n, 2);
+        int held = 0;
+        for (std::uint64_t tick = 2; next_number(buffer, tick) >= 0; ++tick) ++held;
+        CHECK(held * kTick <= bound);
+        CHECK(held >= 1);
+        CHECK(buffer.skipped() == static_cast<std::uint64_t>(30 - held));
+    }
+}

@@ -64,6 +64,8 @@ config::Table make_keys() {
             .is_live(),
         key("rtcp-interval", &Config::rtcp_interval, "5s",
             "How often a leg is sent an RTCP report, on average; each leg's pauses vary around it.").between(100, 60'000),
+        key("max-delay", &Config::max_delay, "300ms",
+            "Most sound that is held back to even out the network's jitter; what piles up beyond is left out.").between(60, 500),
         key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("prompts", &Config::prompts, "",

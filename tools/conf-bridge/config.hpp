@@ -33,6 +33,7 @@ struct Config : config::Signalling, ParameterKeys, SubscriptionKeys {
     base::milliseconds digit_timeout{10'000}, media_timeout{10'000}, rtcp_interval{5000};
     bool session_timer = true;
     base::seconds session_expires{1800}, min_se{90};
+    base::milliseconds max_delay{300};
     std::uint32_t loudest = 3, talk_level = 180;
     std::string prompts;
     std::string recordings, sounds;
