@@ -39,9 +39,11 @@ void Room::set_format(LegId leg, const LegFormat& format) {
     Leg* found = impl_->find(leg);
     if (!found || !format.codec.is_possible()) return;
     const bool recoded = found->format.codec != format.codec;
+    const bool retoned = recoded || (found->format.telephone_event < 0) != (format.telephone_event < 0);
     if (recoded || found->format.payload_type != format.payload_type) found->playout.restart(format.codec);
     if (!recoded) {
         found->format = format;
+        if (retoned) found->listen_for_tones();
         return;
     }
     if (found->voice) impl_->orphans.push_back(std::move(found->voice));
@@ -51,6 +53,7 @@ void Room::set_format(LegId leg, const LegFormat& format) {
     impl_->unseat(*found);
     if (found->ear) before->spare.push_back(std::move(found->ear));
     found->format = format;
+    found->listen_for_tones();
     impl_->seat(*found);
     if (found->player) impl_->go_private(*found);
 }
@@ -124,7 +127,7 @@ void Room::receive(LegId leg, Bytes packet, Micros early) {
     found->stopped = false;
     if (!found->flowing) impl_->pending.push_back({RoomEvent::Kind::media_started, leg});
     found->flowing = true;
-    if (rtp->payload_type == found->format.telephone_event) impl_->take_digit(*found, *rtp);
+    if (rtp->payload_type == found->format.telephone_event) impl_->take_event(*found, *rtp);
     if (rtp->payload_type != found->format.payload_type) rtp->payload = {};
     found->playout.insert(*rtp, impl_->now, early);
 }

@@ -9,6 +9,7 @@ namespace {
 
 constexpr unsigned kEventHold = 5;       // ticks of silence that an unfinished telephone event asks for after each of its packets
 constexpr unsigned kEventTail = 2;       // and a finished one: its repeats, and sound that was recorded beside it
+constexpr int kToneLevel = 300;          // mean magnitude: softer ones are no digits
 constexpr unsigned kMaxDigitsATick = 4;  // a phone sends one in 40 ms at most
 constexpr int kHysteresis = 2;           // who is in the mix stays until another is twice as loud
 
@@ -21,9 +22,11 @@ int mean_magnitude(std::span<const std::int16_t> samples) {
 }  // namespace
 
 Room::Leg::Leg(LegId leg, const LegFormat& form, const LegStream& stream, unsigned max_delay)
-    : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(form.codec, max_delay), digits(stream.digits) {}
+    : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(form.codec, max_delay), digits(stream.digits) {
+    listen_for_tones();
+}
 
-void Room::Impl::take_digit(Leg& leg, const RtpPacket& packet) {
+void Room::Impl::take_event(Leg& leg, const RtpPacket& packet) {
     const auto event = TelephoneEvent::parse(packet.payload);
     if (!event) return;
     leg.event_ticks = event->end ? kEventTail : kEventHold;
@@ -33,9 +36,23 @@ void Room::Impl::take_digit(Leg& leg, const RtpPacket& packet) {
     pending.push_back({RoomEvent::Kind::digit, leg.id, *digit});
 }
 
+std::optional<char> ToneEar::hear(std::span<const std::int16_t> samples) {
+    Samples low;
+    down.run(samples, low);
+    return detector.hear(low);
+}
+
+void Room::Impl::take_tone(Leg& leg, std::vector<RoomEvent>& events) {
+    const auto digit = leg.tones->hear(leg.playout.samples());
+    if (!digit) return;
+    events.push_back({RoomEvent::Kind::digit, leg.id, *digit});
+    leg.event_ticks = kEventHold;  // what is left of it
+}
+
 void Room::Impl::listen(Leg& leg, std::vector<RoomEvent>& events) {
     leg.digits_now = 0;
     const bool sound = leg.playout.advance(now);
+    if (leg.tones) sound && leg.playout.level() >= kToneLevel ? take_tone(leg, events) : leg.tones->detector.rest();
     const bool may_be_heard = leg.may_be_heard() && leg.event_ticks == 0;
     leg.was_soft = std::exchange(leg.was_open, may_be_heard) && leg.level < policy.talk_level;
     leg.level = sound && may_be_heard ? leg.playout.level() : 0;

@@ -10,7 +10,9 @@
 #include "media/ear.hpp"
 #include "media/gain_control.hpp"
 #include "media/playout.hpp"
+#include "media/resample.hpp"
 #include "media/room.hpp"
+#include "media/tones.hpp"
 #include "media/voice_detector.hpp"
 
 namespace confab::media {
@@ -26,6 +28,15 @@ struct Audience {
     Ear ear;
     std::vector<std::unique_ptr<Ear>> spare;  // for members who leave for a private one
     std::size_t members = 0, listeners = 0;   // listeners: members without a private one
+};
+
+// Digits as tones, for a leg that has no telephone events.
+struct ToneEar {
+    explicit ToneEar(std::uint32_t rate) : down(rate, kRates[0]) {}
+    std::optional<char> hear(std::span<const std::int16_t> samples);
+
+    DtmfDetector detector;
+    Resampler down;
 };
 
 struct Room::Leg {
@@ -63,7 +74,9 @@ struct Room::Leg {
     DigitReceiver digits;
     VoiceDetector detector;
     GainControl control;
+    std::unique_ptr<ToneEar> tones;
 
+    void listen_for_tones() { tones = format.telephone_event < 0 ? std::make_unique<ToneEar>(format.codec.rate) : nullptr; }
     bool may_be_heard() const { return format.receives && !format.held && !muted && !lobby; }
     bool is_sent_to() const { return format.sends && !format.held; }
     bool hears_mix() const { return !lobby && !deaf; }
@@ -110,7 +123,8 @@ struct Room::Impl {
     }
 
     // room_listen.cpp: what the legs say.
-    void take_digit(Leg& leg, const RtpPacket& packet);
+    void take_event(Leg& leg, const RtpPacket& packet);
+    void take_tone(Leg& leg, std::vector<RoomEvent>& events);
     void listen(Leg& leg, std::vector<RoomEvent>& events);
     bool is_voice(Leg& leg);
     void judge(Leg& leg, bool voice, std::vector<RoomEvent>& events);
