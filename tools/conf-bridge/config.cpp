@@ -68,6 +68,7 @@ config::Table make_keys() {
             "Most sound that is held back to even out the network's jitter; what piles up beyond is left out.").between(60, 500),
         key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
+        key("automatic-gain", &Config::automatic_gain, "no", "Brings talkers to one loudness, slowly and within 12 dB."),
         key("prompts", &Config::prompts, "",
             "Directory of the voice prompts; without it share/confab/prompts/en beside the program's bin directory."),
         key("recordings", &Config::recordings, "", "Directory of the recordings; without it nothing is recorded.")

@@ -35,6 +35,7 @@ struct Config : config::Signalling, ParameterKeys, SubscriptionKeys {
     base::seconds session_expires{1800}, min_se{90};
     base::milliseconds max_delay{300};
     std::uint32_t loudest = 3, talk_level = 180;
+    bool automatic_gain = false;
     std::string prompts;
     std::string recordings, sounds;
     RecordingFormat recording_format = RecordingFormat::wav;

@@ -76,6 +76,7 @@ MediaOptions media_options(const Config& config, const Prompts& prompts, unsigne
     options.rtcp_interval = config.rtcp_interval;
     options.policy.loudest = config.loudest;
     options.policy.talk_level = static_cast<int>(config.talk_level);
+    options.policy.automatic_gain = config.automatic_gain;
     options.policy.max_delay = static_cast<unsigned>(config.max_delay.count());
     options.policy.media_timeout = static_cast<unsigned>(config.media_timeout / kTick);
     options.prompts = prompts;
