@@ -38,6 +38,7 @@ class Call:
         self.ended = False       # by BYE of either side, or refused
         self.reason = ""         # that a BYE of the bridge told
         self.answers = {}        # CSeq → status of its other requests
+        self.body = ""           # its last offer, also the answer to an offer of the bridge
         self.began, self.up_at = time.monotonic(), None
 
 
@@ -72,6 +73,7 @@ class Crowd:
     def invite(self, name, uri, body, headers=""):
         with self.lock:
             call = self.calls[name] = Call(name, uri)
+            call.body = body
             call.branch = self.request(call, "INVITE", 1, headers, body)
         return call
 
@@ -182,10 +184,12 @@ class Crowd:
             return
         if method == "BYE" and call:
             call.ended, call.reason = True, field(text, "Reason")
-        if method not in ("BYE", "OPTIONS", "NOTIFY"):
+        if method not in ("BYE", "INVITE", "UPDATE", "OPTIONS", "NOTIFY"):
             self.unexpected.append(method)
+        body = f"Contact: <sip:{call.name}@{self.local}>\r\nContent-Type: application/sdp\r\nContent-Length: {len(call.body.encode())}\r\n\r\n{call.body}" \
+            if call and method in ("INVITE", "UPDATE") and "application/sdp" in text else "Content-Length: 0\r\n\r\n"
         lines = [line for line in text.split("\r\n\r\n", 1)[0].split("\r\n") if line.split(":", 1)[0].lower() in ("via", "from", "to", "call-id", "cseq")]
-        self.send(("SIP/2.0 %s\r\n%s\r\nContent-Length: 0\r\n\r\n" % ("200 OK" if call else "481 No Call", "\r\n".join(lines))).encode())
+        self.send(("SIP/2.0 %s\r\n%s\r\n%s" % ("200 OK" if call else "481 No Call", "\r\n".join(lines), body)).encode())
 
 
 def field(text, name):
