@@ -96,9 +96,11 @@ void measure(unsigned legs, unsigned seconds) {
     while (opened < legs) ::poll(nullptr, 0, 1);
     plan.legs.resize(legs);
     std::vector<MediaCommand> attach;
+    media::LegFormat format;
+    format.telephone_event = 101;
     for (const auto& event : events) {
         plan.legs[event.leg.value] = event.local;
-        attach.push_back({0, AttachLeg{event.leg, 1, plan.callers[event.leg.value], {}, false}});
+        attach.push_back({0, AttachLeg{event.leg, 1, plan.callers[event.leg.value], format, false}});
     }
     std::fflush(stdout);
     const auto child = fork();

@@ -1,12 +1,13 @@
 // What a leg costs a room a tick, without sockets, and what SRTP costs a packet. Prints; asserts nothing about time.
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstdio>
 #include <ctime>
+#include <fstream>
 #include <string>
 #include <vector>
 
-#include "media/g711.hpp"
 #include "media/room.hpp"
 #include "media/srtp.hpp"
 
@@ -19,32 +20,52 @@ constexpr unsigned kTalkers = 3;
 // CPU time, so that a busy machine does not count.
 double nanoseconds_since(std::clock_t start) { return static_cast<double>(std::clock() - start) * 1e9 / CLOCKS_PER_SEC; }
 
-using Packet = std::array<std::uint8_t, kRtpHeader + kFrame>;
-
-// A talker's tone or a listener's silence, its header rewritten for each tick.
-Packet packet_with(double amplitude, double hertz) {
-    std::array<std::int16_t, kFrame> pcm;
-    for (std::size_t i = 0; i < kFrame; ++i)
-        pcm[i] = static_cast<std::int16_t>(amplitude * std::sin(6.283185307 * hertz * static_cast<double>(i) / 8000));
-    Packet packet{};
-    encode(G711::pcmu, pcm, std::span(packet).subspan(kRtpHeader));
-    return packet;
+double resident_kilobytes() {
+    std::ifstream file("/proc/self/statm");
+    double total = 0, resident = 0;
+    file >> total >> resident;
+    return resident * 4;
 }
 
-void measure_room(unsigned legs) {
+// A caller's packets: a gliding harmonic sound with pauses, or silence.
+std::vector<std::vector<std::uint8_t>> packets_of(const CodecFormat& format, bool talks, unsigned number, unsigned ticks) {
+    const auto encoder = make_encoder(format);
+    std::vector<std::vector<std::uint8_t>> packets;
+    std::vector<std::int16_t> pcm(format.samples());
+    double phase = 0;
+    for (std::size_t tick = 0, n = 0; tick < ticks; ++tick) {
+        for (auto& sample : pcm) {
+            const double t = static_cast<double>(n++) / format.rate;
+            phase += 6.283185307 * (110 + 40 * number) * (1 + 0.1 * std::sin(4 * t)) / format.rate;
+            const double voice = std::sin(phase) + std::sin(2 * phase) / 2 + std::sin(5 * phase) / 4;
+            sample = static_cast<std::int16_t>(talks ? 7000 * voice * (0.55 - 0.45 * std::cos(25 * t)) : 0);
+        }
+        auto& packet = packets.emplace_back(1500 + kRtpHeader);
+        packet.resize(kRtpHeader + encoder->encode(pcm, std::span(packet).subspan(kRtpHeader)));
+    }
+    return packets;
+}
+
+void measure_room(const char* name, unsigned legs, const CodecFormat& codec) {
     constexpr unsigned kTicks = 500;
+    std::vector<std::vector<std::vector<std::uint8_t>>> says;
+    for (unsigned i = 0; i <= kTalkers; ++i) says.push_back(packets_of(codec, i < kTalkers, i, kTicks));
+    const double memory = resident_kilobytes();
     Room room{RoomPolicy{}};
     RoomOutput out;
-    std::vector<Packet> packets;
-    for (unsigned i = 0; i < legs; ++i) {
-        room.add({i}, {}, {i, 0, 0});
-        packets.push_back(packet_with(i < kTalkers ? 8000 : 0, 300 + 50 * i));
-    }
+    LegFormat format;
+    format.codec = codec;
+    format.telephone_event = 101;
+    for (unsigned i = 0; i < legs; ++i) room.add({i}, format, {i, 0, 0});
     double receiving = 0, ticking = 0;
     std::size_t sent = 0;
+    std::vector<std::vector<std::uint8_t>> packets(legs);
     for (unsigned tick = 0; tick < kTicks; ++tick) {
-        for (unsigned i = 0; i < legs; ++i)
-            write_rtp_header(std::span(packets[i]).first<kRtpHeader>(), false, 0, static_cast<std::uint16_t>(tick), tick * 160, i);
+        for (unsigned i = 0; i < legs; ++i) {
+            packets[i] = says[std::min(i, kTalkers)][tick];
+            write_rtp_header(std::span(packets[i]).first<kRtpHeader>(), false, 0, static_cast<std::uint16_t>(tick),
+                             tick * codec.clock_rate() / 50, i);
+        }
         auto start = std::clock();
         for (unsigned i = 0; i < legs; ++i) room.receive({i}, packets[i]);
         receiving += nanoseconds_since(start);
@@ -54,8 +75,9 @@ void measure_room(unsigned legs) {
         sent += out.packets.size();
     }
     const double per = 1.0 / (kTicks * legs);
-    std::printf("room of %u legs, %u talkers: tick %.0f ns a leg, receive %.0f ns a packet, %.1f us a leg and second (%zu packets)\n", legs,
-                kTalkers, ticking * per, receiving * per, (ticking + receiving) * per * 50 / 1000, sent);
+    std::printf("%s, room of %u legs, %u talkers: tick %.0f ns a leg, receive %.0f ns a packet, %.1f us a leg and second, %.1f KB a leg (%zu packets)\n",
+                name, legs, kTalkers, ticking * per, receiving * per, (ticking + receiving) * per * 50 / 1000,
+                (resident_kilobytes() - memory) / legs, sent);
 }
 
 void measure_srtp(const char* suite, unsigned streams) {
@@ -91,7 +113,10 @@ void measure_srtp(const char* suite, unsigned streams) {
 }  // namespace
 
 int main() {
-    for (unsigned legs : {10u, 100u, 1000u}) measure_room(legs);
+    const CodecFormat opus{.kind = CodecKind::opus, .rate = 48000}, wide{.kind = CodecKind::g722, .rate = 16000};
+    for (unsigned legs : {1000u, 100u, 10u}) measure_room("PCMU", legs, {});
+    measure_room("Opus", 1000, opus);
+    measure_room("G.722", 1000, wide);
     for (const char* suite : {"AES_CM_128_HMAC_SHA1_80", "AEAD_AES_128_GCM"})
         for (unsigned streams : {1u, 1000u}) measure_srtp(suite, streams);
 }
