@@ -124,6 +124,19 @@ void Dialog::append_request(std::string& out, Method method, std::string_view br
                               .body = body});
 }
 
+bool Dialog::flow_failed(const Hop& gone) {
+    if (gone.flow == FlowId{} || hop.flow != gone.flow) return false;
+    hop.flow = {};
+    const auto uri = parse_uri(next_hop_uri());
+    const auto ip = uri ? uri->ip() : std::nullopt;
+    const auto transport = uri ? uri->transport() : std::nullopt;
+    if (!ip || !transport) return true;
+    hop.transport = *transport;
+    hop.peer = {*ip, uri->port != 0 ? uri->port : default_port(*transport)};
+    hop.listener = kAnyListener;
+    return true;
+}
+
 std::string_view Dialog::next_hop_uri() const {
     if (route_set.empty()) return remote_target;
     const auto route = parse_name_addr(route_set.front());

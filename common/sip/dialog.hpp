@@ -45,6 +45,9 @@ struct Dialog {
     void append_request(std::string& out, Method method, std::string_view branch, std::string_view via_sent_by, std::string_view contact,
                         std::string_view extra = {}, std::string_view content_type = {}, std::string_view body = {},
                         std::optional<std::uint32_t> cseq = {});
+    // The flow that brought the dialog is gone (RFC 5923 is not ours to assume): requests of ours go where its route or target leads, where that is
+    // an address. False: it was another flow.
+    bool flow_failed(const Hop& gone);
     // The URI that decides the next hop: first route (loose) or remote target.
     std::string_view next_hop_uri() const;
 };

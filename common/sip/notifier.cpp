@@ -152,6 +152,10 @@ void Notifier::answered(base::Now now, std::uint64_t user, int status) {
     if (!subscription.over.empty()) erase(id);
 }
 
+void Notifier::flow_failed(const Hop& hop) {
+    for (auto& [id, subscription] : all_) subscription.dialog.flow_failed(hop);
+}
+
 void Notifier::expire(base::Now now) {
     while (const auto id = pauses_.pop_due(now.steady)) schedule(now, *id, all_.at(*id));
     while (const auto id = ends_.pop_due(now.steady)) {

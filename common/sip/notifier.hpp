@@ -71,6 +71,7 @@ public:
     void finish(base::Now now, std::string_view topic, std::string_view reason);  // it is no more (RFC 6665 §4.1.3)
     // The request that was sent as `user` has a final answer, or none in time (status 408).
     void answered(base::Now now, std::uint64_t user, int status);
+    void flow_failed(const Hop& hop);  // subscriptions that it brought are notified where their Contact leads
     void expire(base::Now now);
     std::optional<base::Instant> next_deadline();  // the past while something is due
 

@@ -186,3 +186,19 @@ TEST_CASE("dialog: a new target moves the hop only where no route and no stream 
     streamed.refresh_target(bare.message);
     CHECK(streamed.remote_target == "sip:alice@192.0.2.99");
 }
+
+TEST_CASE("dialog: when its flow is gone requests go where the Contact leads") {
+    auto dialog = accepted({.headers = "Contact: <sip:alice@192.0.2.99:5070;transport=tcp>\r\n"}, kTls);
+    CHECK_FALSE(dialog.flow_failed(hop_of(Transport::tls, "192.0.2.1:40000", 8)));
+    CHECK(dialog.hop.flow == kTls.flow);
+    CHECK(dialog.flow_failed(kTls));
+    CHECK(dialog.hop.flow == FlowId{});
+    CHECK(dialog.hop.peer.text() == "192.0.2.99:5070");
+    CHECK(dialog.hop.transport == Transport::tcp);
+    CHECK(dialog.hop.listener == kAnyListener);
+
+    auto named = accepted({.headers = "Contact: <sip:alice@phone.example.org>\r\n"}, kTls);
+    CHECK(named.flow_failed(kTls));
+    CHECK(named.hop.peer == kTls.peer);
+    CHECK(named.hop.flow == FlowId{});
+}

@@ -136,20 +136,10 @@ void Core::media(base::Now now, const MediaEvent& event, Effects& effects) {
     }
 }
 
-// A dialog that came over a connection goes on where its Contact or route leads (RFC 5923 is not ours to assume).
 void Core::flow_failed(base::Now now, const sip::Hop& hop, Effects& effects) {
     transactions_.flow_failed(now, hop);
-    for (auto& [id, leg] : legs_) {
-        if (hop.flow == sip::FlowId{} || leg->dialog.hop.flow != hop.flow) continue;
-        leg->dialog.hop.flow = {};
-        const auto uri = sip::parse_uri(leg->dialog.next_hop_uri());
-        const auto ip = uri ? uri->ip() : std::nullopt;
-        const auto transport = uri ? uri->transport() : std::nullopt;
-        if (!ip || !transport) continue;
-        leg->dialog.hop.transport = *transport;
-        leg->dialog.hop.peer = {*ip, uri->port != 0 ? uri->port : sip::default_port(*transport)};
-        leg->dialog.hop.listener = sip::kAnyListener;
-    }
+    for (auto& [id, leg] : legs_) leg->dialog.flow_failed(hop);
+    notifier_.flow_failed(hop);
     expire(now, effects);
 }
 

@@ -45,7 +45,10 @@ void Core::arrive(Turn turn, Leg& leg) {
 void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
     auto* conference = find_conference(leg.conference);
     if (!conference) return;
-    if (leg.member != 0) publish(turn, "left", leg, {{"reason", farewell.text}});
+    if (leg.member != 0) {
+        set_talking(turn, leg, false);
+        publish(turn, "left", leg, {{"reason", farewell.text}});
+    }
     conference->seats.erase(leg.id);
     stop_recording_member(turn, *conference, leg);
     conference->members.erase(leg.member);

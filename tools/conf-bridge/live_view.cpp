@@ -96,8 +96,9 @@ std::string heading(std::size_t who_width, std::size_t columns) {
 std::string live_view(std::string_view number, const local::Value& conference, std::span<const local::Value> members, std::string_view clock,
                       const ViewSize& size) {
     const auto talking = std::ranges::count_if(members, [](const auto& member) { return member.flag("talking"); });
-    const auto title = fmt::format("{} {}  {} of {} members{}  {} talking", number, conference.text("name"), conference.integer("members"),
-                                   conference.integer("max_members"), conference.flag("locked") ? "  locked" : "", talking);
+    const auto title = fmt::format("{} {}  {} of {} members{}{}  {} talking", number, conference.text("name"), conference.integer("members"),
+                                   conference.integer("max_members"), conference.flag("locked") ? "  locked" : "",
+                                   conference.flag("recording") ? "  recorded" : "", talking);
     const auto columns = size.columns > 1 ? size.columns - 1 : 1;  // the last one wraps on some terminals
     if (2 * clock.size() >= columns) clock = {};
     const auto clock_width = clock.empty() ? 0 : clock.size() + 1;

@@ -40,7 +40,7 @@ local::Value Core::measured_row(base::Now now, const Leg& leg) const {
                                  {"lost", report.lost},
                                  {"late", report.late},
                                  {"loss", loss_of(report)},
-                                 {"jitter_ms", std::lround(report.jitter_ms)},
+                                 {"jitter_ms", report.received > 0 ? local::Value(std::lround(report.jitter_ms)) : nullptr},
                                  {"delay_ms", std::lround(report.delay_ms)},
                                  {"round_trip_ms", report.round_trip_ms ? local::Value(std::lround(*report.round_trip_ms)) : nullptr},
                                  {"mos", report.mos ? local::Value(std::round(*report.mos * 100) / 100) : nullptr},

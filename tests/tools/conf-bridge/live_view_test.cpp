@@ -15,7 +15,7 @@ Value member(int number, std::string_view identity, std::initializer_list<Value:
     for (const auto& [name, value] : more) row.set(name, value);
     return row;
 }
-const Value kWeekly = Value::object({{"conference", "1234"}, {"name", "Weekly"}, {"members", 2}, {"max_members", 10}, {"locked", true}});
+const Value kWeekly = Value::object({{"conference", "1234"}, {"name", "Weekly"}, {"members", 2}, {"max_members", 10}, {"locked", true}, {"recording", true}});
 
 std::string plain(const std::string& text) {
     std::string out;
@@ -51,7 +51,7 @@ TEST_CASE("the live table at 80 columns", "[bridge][watch]") {
     };
     const auto view = lines(live_view("1234", kWeekly, members, "since 10:00", {80, 24}));
     REQUIRE(view.size() == 6);
-    CHECK(view[0] == "1234 Weekly  2 of 10 members  locked  1 talking" + std::string(21, ' ') + "since 10:00");
+    CHECK(view[0] == "1234 Weekly  2 of 10 members  locked  recorded  1 talking" + std::string(11, ' ') + "since 10:00");
     CHECK(view[1] == "   # WHO                         ROLE TMDH LEVEL        LOSS%   JIT   RTT   MOS");
     CHECK(view[2] == "   1 Alice <alice@example.org>   host T    ||||||         0.4     7     -   4.3");
     CHECK(view[3] == "  12 anonymous-12                      M H                  -     -     -     -");

@@ -54,4 +54,10 @@ TEST_CASE("how long a member talks is told when it falls silent", "[bridge][stat
     CHECK(silent.event == "silent");
     CHECK(silent.fields.integer("spell_ms") == 500);
     CHECK(silent.fields.integer("talked_ms") == 2000);
+    REQUIRE(rig.about("unmute", "1234", 1));
+    talk(base::milliseconds(300));
+    REQUIRE(rig.about("kick", "1234", 1));
+    const auto last = rig.events[rig.events.size() - 3];
+    CHECK(last.event == "silent");  // who leaves has stopped
+    CHECK(last.fields.integer("talked_ms") == 2300);
 }
