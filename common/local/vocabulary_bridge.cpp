@@ -122,6 +122,57 @@ constexpr Field kDigitsEvent[] = {
     {"digits", FieldType::text, true, "an asterisk for each digit", true},
 };
 
+constexpr Field kDial[] = {
+    {"conference", FieldType::text, true, "the conference's number"},
+    {"target", FieldType::text, true, "a number, or sip:user@domain"},
+    {"name", FieldType::text, false, "the name to show for whom is called"},
+    {"by", FieldType::integer, false, "the host who has it done; the operator when absent"},
+};
+constexpr Field kDialReply[] = {
+    {"changed", FieldType::flag, true, "always: somebody will be called"},
+    {"dial", FieldType::integer, true, "the number by which dials and hangup know it"},
+};
+constexpr Field kDialId[] = {{"dial", FieldType::integer, true, "the number that dial answered"}};
+constexpr Field kDialRow[] = {
+    {"dial", FieldType::integer, true, "its number"},
+    {"conference", FieldType::text, true, "for which conference"},
+    {"target", FieldType::text, true, "who is called"},
+    {"name", FieldType::text, true, "the name to show"},
+    {"state", FieldType::text, true, "queued, dialing, ringing, answered (to press 1), connected, busy, no answer, declined or failed"},
+    {"code", FieldType::integer, true, "the last call's final status, 0 before one"},
+    {"attempt", FieldType::integer, true, "calls so far"},
+    {"authoriser", FieldType::text, true, "the host who has it done, or operator"},
+    {"since", FieldType::text, true, "when it was asked, UTC"},
+};
+constexpr Field kTransfer[] = {
+    {"conference", FieldType::text, true, "the conference's number"},
+    {"member", FieldType::integer, true, "the member's number in it"},
+    {"target", FieldType::text, true, "the SIP URI that the member shall call"},
+};
+constexpr Field kTransferredEvent[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"member", FieldType::integer, true, "the member's number"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"target", FieldType::text, true, "where it was sent"},
+};
+constexpr Field kTransferFailedEvent[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"member", FieldType::integer, true, "the member's number"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"target", FieldType::text, true, "where it was to be sent"},
+    {"code", FieldType::integer, true, "the status that its phone reported or answered"},
+};
+constexpr Field kMessageEvent[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"member", FieldType::integer, true, "who wrote"},
+    {"identity", FieldType::text, true, "who it is"},
+    {"name", FieldType::text, true, "the name that the caller shows"},
+    {"type", FieldType::text, true, "its content type"},
+    {"text", FieldType::text, true, "what was written"},
+};
+
 constexpr Command kCommands[] = {
     {"list", "list", "list the running conferences", {}, kListRow, true},
     {"members", "members", "list who is in a conference", kConference, kMemberRow, true},
@@ -149,6 +200,10 @@ constexpr Command kCommands[] = {
     {"play", "play start", "play a sound to all, beside the mix", kPlay, kChanged, false, true},
     {"play-stop", "play stop", "stop what is played to all", kConference, kChanged, false, true},
     {"end", "end", "end a conference and all its calls", kConference, kChanged, false, true},
+    {"dial", "dial", "call somebody into a conference", kDial, kDialReply, false, true},
+    {"dials", "dials", "list those who are called", {}, kDialRow, true},
+    {"hangup", "hangup", "call somebody no more, or end the call", kDialId, kChanged, false, true},
+    {"transfer", "transfer", "have a member's phone call another address instead", kTransfer, kChanged, false, true},
 };
 constexpr EventRow kEvents[] = {
     {"conference-started", "the first caller was let in", kConferenceEvent},
@@ -175,6 +230,10 @@ constexpr EventRow kEvents[] = {
     {"recording-ended", "a recording is complete", kRecordingEnded},
     {"playing", "a sound is played to all", kConferenceEvent},
     {"unlocked", "callers are let in again", kConferenceEvent},
+    {"dial", "a call out came to another state", kDialRow},
+    {"transferred", "a member went elsewhere", kTransferredEvent},
+    {"transfer-failed", "a member did not, and stays", kTransferFailedEvent},
+    {"message", "a member wrote to the conference", kMessageEvent},
 };
 constexpr Vocabulary kVocabulary{"conf-bridge", kCommands, kEvents};
 

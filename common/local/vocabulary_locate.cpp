@@ -13,6 +13,7 @@ constexpr Field kLookupReply[] = {
 constexpr Field kResolve[] = {
     {"number", FieldType::text, true, "the dialled number"},
     {"passcode", FieldType::text, true, "what the caller gave, or empty", true},
+    {"vouched", FieldType::flag, false, "a ticket shows that the passcode was given on another bridge"},
 };
 constexpr Field kResolveReply[] = {
     {"valid", FieldType::flag, true, "whether the caller may enter"},
@@ -29,6 +30,8 @@ constexpr Field kResolveReply[] = {
     {"announce", FieldType::text, true, "tone, spoken or none, when someone comes or goes; empty for the bridge's own way"},
     {"starts", FieldType::integer, true, "seconds since 1970 before which nobody is let in, or 0"},
     {"ends", FieldType::integer, true, "seconds since 1970 after which nobody is let in, or 0"},
+    {"home", FieldType::text, true, "SIP URI of the bridge where the conference lives, if not here; known before the passcode is"},
+    {"home_bridge", FieldType::text, true, "that bridge's name, or empty"},
 };
 constexpr Field kBeat[] = {
     {"bridge", FieldType::text, true, "the bridge's name"},
@@ -46,6 +49,7 @@ constexpr Field kConferenceAdd[] = {
     {"name", FieldType::text, false, "a name for people"},
     {"max_members", FieldType::integer, false, "most members at a time, 0 for the bridge's own limit"},
     {"bridge", FieldType::text, false, "the bridge where it belongs; any when absent"},
+    {"home", FieldType::text, false, "SIP URI of the bridge where it lives, for callers to be sent to: sip:192.0.2.40:5080; here when absent"},
     {"leader_pin", FieldType::text, false, "letters and digits; who gives them is a host", true},
     {"security_code", FieldType::text, false, "letters and digits that participants must give beside the passcode; a host may set another for the time that it runs", true},
     {"wait_for_host", FieldType::flag, false, "participants wait until a host comes"},
@@ -68,6 +72,7 @@ constexpr Field kConferenceRow[] = {
     {"passcode", FieldType::text, true, "masked; empty for an open conference", true},
     {"max_members", FieldType::integer, true, "most members at a time, 0 for the bridge's own limit"},
     {"bridge", FieldType::text, true, "where it belongs, or empty"},
+    {"home", FieldType::text, true, "SIP URI of the bridge where it lives, or empty"},
     {"running", FieldType::text, true, "the bridge that runs it now, or empty"},
     {"leader_pin", FieldType::text, true, "masked; empty when it has none", true},
     {"security_code", FieldType::text, true, "masked; empty when it has none", true},

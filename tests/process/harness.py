@@ -125,9 +125,9 @@ class CannedDirectory:
         if request["cmd"] != "resolve":
             return {"ok": False, "error": {"code": "unknown-command", "message": "a canned directory"}}
         self.asked.append(request)
-        return {"ok": True, **self.resolve(request["number"], request["passcode"])}
+        return {"ok": True, **self.resolve(request["number"], request["passcode"], request.get("vouched", False))}
 
-    def resolve(self, number, passcode):
+    def resolve(self, number, passcode, vouched):
         plain = {"valid": False, "passcode_required": True, "conference": "", "name": "", "max_members": 0}
         if callable(self.table):
             return {**plain, **self.table(number, passcode)}
@@ -136,8 +136,8 @@ class CannedDirectory:
             return {**plain, "passcode_required": False}
         rest = {"conference": number, **entry}
         needed = rest.pop("passcode", "")
-        if needed and passcode != needed:
-            return plain
+        if needed and passcode != needed and not vouched:
+            return {**plain, **{key: rest[key] for key in ("home", "home_bridge") if key in rest}}
         return {**plain, "valid": True, "passcode_required": needed != "", **rest}
 
     def close(self):

@@ -21,7 +21,12 @@ std::string plain_display(std::string_view display) {
     return out;
 }
 
-// Who calls: the identity that a trusted peer asserts (RFC 3325), else what From says.
+bool is_sdp(std::string_view content_type) {
+    return base::iequals(base::trim(content_type.substr(0, content_type.find(';'))), "application/sdp");
+}
+
+}  // namespace
+
 void identify(Leg& leg, const sip::Message& request) {
     leg.withheld = is_withheld(request);
     leg.identity = identity_of(request);
@@ -33,12 +38,6 @@ void identify(Leg& leg, const sip::Message& request) {
     if (display.empty() && from) display = from->display;
     leg.name = plain_display(display);
 }
-
-bool is_sdp(std::string_view content_type) {
-    return base::iequals(base::trim(content_type.substr(0, content_type.find(';'))), "application/sdp");
-}
-
-}  // namespace
 
 std::span<const std::string_view> Core::option_tags() const {
     const std::span<const std::string_view> tags = kOptionTags;
@@ -123,6 +122,9 @@ void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, con
     if (!leg.call_key.empty()) by_call_.emplace(leg.call_key, leg.id);
     by_server_.emplace(server, leg.id);
     leg.given = parameters_of(message_, uri, config_);
+    if (uri.user == config_.factory) return open_adhoc(turn, leg, source);
+    if (const auto running = conferences_.find(leg.number); running != conferences_.end() && running->second.is_adhoc) return join_adhoc(turn, leg);
+    if (resolve_by_ticket(turn, leg, uri)) return;
     resolve(turn, leg, std::exchange(leg.given.passcode, {}));
 }
 
@@ -184,6 +186,7 @@ unsigned Core::least_loaded() const { return static_cast<unsigned>(std::ranges::
 
 void Core::on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given) {
     auto entry = judge(answer, passcode_given);
+    if (auto home = home_for(leg, answer, entry)) return send_home(turn, leg, std::move(*home));
     if (entry == Entry::admitted) entry = take_seat(turn, leg, *answer);
     if (entry == Entry::admitted || entry == Entry::ask_passcode) return ask_for_media(turn, leg);
     if (entry == Entry::wrong_passcode && config_.wrong_passcode == WrongPasscode::prompt && config_.passcode_tries > 1) {
@@ -229,6 +232,7 @@ void Core::ask_for_media(Turn turn, Leg& leg) {
 
 void Core::on_opened(Turn turn, Leg& leg, const base::SocketAddress& local) {
     leg.local = local;
+    if (leg.outgoing.dial != 0) return call(turn, leg);
     if (leg.moving) {
         leg.moving = false;
         return join(turn, leg);

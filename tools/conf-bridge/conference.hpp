@@ -21,6 +21,7 @@ struct Conference {
     std::string number, name;
     std::uint32_t max_members = 0;
     bool locked = false;
+    bool is_adhoc = false;  // begun by a call to the factory: the directory does not know it
     RoomId room = kLobby;
     unsigned thread = 0;
     base::WallTime started;

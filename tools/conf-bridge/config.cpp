@@ -91,6 +91,7 @@ config::Table make_keys() {
     };
     config::append<Config, ParameterKeys>(keys, parameter_keys());
     config::append<Config, SubscriptionKeys>(keys, subscription_keys());
+    config::append<Config, OutboundKeys>(keys, outbound_keys());
     config::append<Config, config::Signalling>(keys, config::signalling_keys());
     return keys;
 }
@@ -133,6 +134,7 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
     if (config.address.transport.empty()) config.address = default_address(config.listen);
     if (!is_token(config.name)) complain(entries, problems, "name", "letters, digits and -._", config.name);
     check_parameters(config, entries, problems);
+    check_outbound(config, entries, problems);
     if (config.locate_control.kind != config::ControlAddress::Kind::unix_path)
         complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
     check_subscriptions(config, entries, problems);
@@ -146,6 +148,7 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
 
 void take_live(Config& running, const Config& fresh) {
     config::take_live(running, fresh);
+    take_live(static_cast<OutboundKeys&>(running), fresh);
     running.beat_interval = fresh.beat_interval;
     static_cast<ParameterKeys&>(running) = fresh;
     running.wrong_passcode = fresh.wrong_passcode;

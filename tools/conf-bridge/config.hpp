@@ -8,6 +8,7 @@
 
 #include "base/socket_address.hpp"
 #include "base/time.hpp"
+#include "conf-bridge/outbound_keys.hpp"
 #include "conf-bridge/parameters.hpp"
 #include "conf-bridge/subscriptions.hpp"
 #include "conf-bridge/recording.hpp"
@@ -18,7 +19,7 @@ namespace confab::bridge {
 // What becomes of a caller whose INVITE brings a wrong passcode.
 enum class WrongPasscode : std::uint8_t { reject, prompt };
 
-struct Config : config::Signalling, ParameterKeys, SubscriptionKeys {
+struct Config : config::Signalling, ParameterKeys, SubscriptionKeys, OutboundKeys {
     std::string name;
     config::Peer address;
     base::IpAddress media_address;

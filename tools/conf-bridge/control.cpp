@@ -20,6 +20,9 @@ Core::Outcome Core::command(base::Now now, const local::Request& request, Effect
     const auto number = request.arguments.text("conference");
     if (name == "list") return list();
     if (name == "members") return members(number);
+    if (name == "dial") return command_dial(turn, request.arguments);
+    if (name == "dials") return dials();
+    if (name == "hangup") return hang_up_dial(turn, request.arguments.integer("dial"));
     if (request.arguments.find("member")) return command_member(turn, name, number, request.arguments.integer("member"), request.arguments);
     if (name == "record-start") return command_record(turn, number, request.arguments.flag("legs"));
     return command_conference(turn, name, number);
@@ -49,6 +52,7 @@ Core::Outcome Core::command_member(Turn turn, std::string_view name, std::string
     if (name == "kick") return changed(kick(turn, leg));
     if (name == "gain" || name == "volume") return command_level(turn, name, leg, arguments.integer("decibels"));
     if (name == "leg") return describe_member(turn.now, leg);
+    if (name == "transfer") return transfer(turn, leg, arguments.text("target"));
     return std::unexpected(no_command());
 }
 

@@ -8,7 +8,7 @@
 namespace confab::bridge {
 namespace {
 
-constexpr unsigned kAlarmBits = 3;
+constexpr unsigned kAlarmBits = 4;
 constexpr std::uint64_t kBeatQuestion = 0;  // no leg waits for its answer
 
 // Tags and branches must not come from one stream, or each would tell about the other.
@@ -77,6 +77,8 @@ void Core::on_request(Turn turn, sip::ServerId server, const sip::Hop& source) {
     if (!message_.to_tag.empty()) return on_in_dialog(turn, server, source);
     if (message_.method == sip::Method::invite) return on_invite(turn, server, source);
     if (message_.method == sip::Method::options) return on_options(turn, server, source);
+    if (message_.method == sip::Method::refer) return on_refer(turn, server, source, nullptr);
+    if (message_.method == sip::Method::message) return on_message(turn, server, source, nullptr);
     reply(turn, server, source, 481);
 }
 
@@ -106,6 +108,7 @@ void Core::answer(base::Now now, std::uint64_t question, const Answer& answer, E
     const auto pending = found->second;
     questions_.erase(found);
     if (!answer) counters_.add(Metric::unanswered_questions);
+    if (pending.dial != 0) return on_number_checked(turn, pending.dial, answer);
     Leg* leg = find(pending.leg);
     if (!leg) return;
     if (leg->stage == Leg::Stage::resolving) return on_resolved(turn, *leg, answer, pending.passcode_given);
@@ -169,8 +172,11 @@ void Core::disarm(media::LegId id, Alarm alarm) {
 
 void Core::on_alarm(Turn turn, media::LegId id, Alarm alarm) {
     if (alarm == Alarm::beat) return beat(turn);
+    if (alarm == Alarm::redial) return on_redial(turn, id.value);
     Leg* leg = find(id);
     if (!leg) return;
+    if (alarm == Alarm::ring) return on_ring_timeout(turn, *leg);
+    if (alarm == Alarm::referral) return on_referral_failed(turn, *leg, 408);
     if (alarm == Alarm::digits) return on_digit_timeout(turn, *leg);
     if (alarm == Alarm::session) return on_session_due(turn, *leg);
     if (!leg->unacknowledged) return;

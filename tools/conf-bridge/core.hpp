@@ -87,6 +87,7 @@ public:
     // `listeners` in the order of sip::Hop::listener, with the ports that were bound.
     Core(Config config, std::vector<config::Listener> listeners, const base::Seed& seed);
 
+    void use_ticket_secret(std::string_view secrets) { outbound_.seal.emplace(secrets); }
     void start(base::Now now, Effects& effects);  // the first beat
     void receive(base::Now now, const sip::Hop& source, std::string_view bytes, bool is_stream, Effects& effects);
     void answer(base::Now now, std::uint64_t question, const Answer& answer, Effects& effects);
@@ -116,8 +117,8 @@ private:
         base::Now now;
         Effects& effects;
     };
-    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat, session };
-    enum class Errand : std::uint8_t { bye, refresh };  // what a request of ours was for
+    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat, session, ring, redial, referral };
+    enum class Errand : std::uint8_t { bye, refresh, call, refer };  // what a request of ours was for
     enum class Entry : std::uint8_t { admitted, ask_passcode, wrong_passcode, unknown, unavailable, full, locked, too_many };
 
     // core.cpp: inputs and answers
@@ -178,8 +179,8 @@ private:
     void send_bye(Turn turn, Leg& leg, Farewell farewell);
 
     // requests.cpp: requests of ours within a dialog, and what becomes of them
-    void send_request(Turn turn, Leg& leg, sip::Method method, Errand errand, std::string_view headers = {}, std::string_view content_type = {},
-                      std::string_view body = {});
+    sip::ClientId send_request(Turn turn, Leg& leg, sip::Method method, Errand errand, std::string_view headers = {}, std::string_view content_type = {},
+                               std::string_view body = {});
     void on_outcome(Turn turn, const sip::Event& event);
     TimerPolicy timer_policy() const;
     void arm_session(Leg& leg);
@@ -187,7 +188,73 @@ private:
     void refresh(Turn turn, Leg& leg);
     void on_refreshed(Turn turn, Leg& leg);
     void on_refresh_failed(Turn turn, Leg& leg, int status, const sip::Message* response);
-    void acknowledge(Turn turn, Leg& leg);
+    void acknowledge(Turn turn, sip::Dialog& dialog);
+    void say_bye(Turn turn, sip::Dialog& dialog, Farewell farewell);
+
+    // calling.cpp: calls that we make
+    struct DialOrder {
+        std::string target{}, name{};
+        const Leg* by = nullptr;  // the host who wants it; the operator where there is none
+        bool by_refer = false;
+        std::string referred_by{};
+        std::optional<Referrer> referrer{};
+    };
+    using Dialled = std::expected<std::uint32_t, local::Failure>;  // the dial's id
+    Dialled dial(Turn turn, const Conference& conference, DialOrder order);
+    void on_number_checked(Turn turn, std::uint32_t id, const Answer& answer);
+    void start_dials(Turn turn);
+    void start_call(Turn turn, Dial& dial);
+    void address_call(Leg& leg, const Dial& dial, const Conference& conference);
+    void call(Turn turn, Leg& leg);
+    void on_call_response(Turn turn, Leg* leg, const sip::Event& event);
+    void on_call_answered(Turn turn, Leg* leg);
+    void ask_to_confirm(Turn turn, Leg& leg, Dial& dial);
+    void on_confirm_digit(Turn turn, Leg& leg, char digit);
+    void connect(Turn turn, Leg& leg);
+    void on_ring_timeout(Turn turn, Leg& leg);
+    void cancel_call(Turn turn, Leg& leg, Farewell farewell);
+    void end_call(Turn turn, Leg& leg, DialState outcome, int code);
+    void on_call_over(Turn turn, std::uint32_t id, media::LegId leg, DialState outcome, int code);
+    void advance(Turn turn, Dial& dial, DialState state);
+    void settle(Turn turn, Dial& dial, DialState state, int code);
+    void on_redial(Turn turn, std::uint32_t id);
+    void end_dials(Turn turn, std::string_view number);  // those of a conference that wait
+    sip::Hop call_hop() const;
+    std::string shown(const Dial& dial) const;
+    local::Value row_of(const Dial& dial) const;
+    void publish(Turn turn, const Dial& dial) const;
+    Outcome command_dial(Turn turn, const local::Value& arguments);
+    Outcome dials() const;
+    Outcome hang_up_dial(Turn turn, std::int64_t id);
+
+    // referring.cpp: REFER, ours and theirs
+    void refer(Turn turn, Leg& leg, Referral::Why why, const std::string& target, std::string_view referred_by);
+    void on_refer_outcome(Turn turn, Leg& leg, const sip::Event& event);
+    void on_notify(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source);
+    void on_referral_done(Turn turn, Leg& leg);
+    void on_referral_failed(Turn turn, Leg& leg, int status);
+    Outcome transfer(Turn turn, Leg& leg, std::string_view target);
+    std::string own_uri(const Leg& leg) const;
+    void on_refer(Turn turn, sip::ServerId server, const sip::Hop& source, Leg* leg);
+    std::optional<Referrer> referrer_of(const sip::Hop& source, const Leg* leg);
+    void accept_refer(Turn turn, sip::ServerId server, const sip::Hop& source, const ReferOrder& order, std::string_view tag);
+    Leg* member_who_writes(const Conference& conference, bool as_host);
+    bool remove_by_refer(Turn turn, Conference& conference, std::string_view target);
+    void report(Turn turn, Referrer& referrer, int status, bool is_last);
+
+    // redirection.cpp: callers whose conference is elsewhere, tickets, conferences of the factory
+    std::optional<Home> home_for(const Leg& leg, const Answer& answer, Entry entry) const;
+    void send_home(Turn turn, Leg& leg, Home home);
+    void refer_home(Turn turn, Leg& leg, const Home& home);
+    std::string ticket_for(const Leg& leg, const Home& home, base::Now now);
+    std::optional<Ticket> take_ticket(Turn turn, Leg& leg, const sip::Uri& uri);
+    bool resolve_by_ticket(Turn turn, Leg& leg, const sip::Uri& uri);
+    void open_adhoc(Turn turn, Leg& leg, const sip::Hop& source);
+    void join_adhoc(Turn turn, Leg& leg);
+
+    // message_relay.cpp
+    void on_message(Turn turn, sip::ServerId server, const sip::Hop& source, Leg* leg);
+    void relay(Turn turn, const Conference& conference, const Leg& from);
 
     // floor.cpp: lobby and conference
     void enter(Turn turn, Leg& leg);
@@ -293,10 +360,12 @@ private:
     struct Pending {
         media::LegId leg;
         bool passcode_given = false;
+        std::uint32_t dial = 0;  // whose number is looked up
     };
     std::unordered_map<std::uint64_t, Pending> questions_;
     std::map<std::string, Conference, std::less<>> conferences_;
     sip::Notifier notifier_;
+    Outbound outbound_;
     std::vector<std::size_t> load_;  // legs of each media thread
     sip::Message message_;           // the message at hand: just received, or a stored INVITE split again
     std::string scratch_;

@@ -8,6 +8,7 @@ namespace confab::bridge {
 void Core::enter(Turn turn, Leg& leg) {
     if (!leg.in_lobby()) return join(turn, leg);
     attach(turn, leg);
+    if (leg.outgoing.home) return refer_home(turn, leg, *std::exchange(leg.outgoing.home, std::nullopt));
     play(turn, leg, leg.tries > 0 ? PromptName::wrong_passcode : PromptName::enter_passcode);
     arm(leg.id, Alarm::digits, turn.now.steady + config_.digit_timeout);
 }
@@ -57,17 +58,31 @@ void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
     drop_if_empty(turn, *conference);
 }
 
+// Calls of ours that nobody has joined by keep no conference alive: they end with it.
 void Core::drop_if_empty(Turn turn, Conference& conference) {
-    if (!conference.seats.empty()) return;
+    const auto only_called = [this](media::LegId id) {
+        const Leg* leg = find(id);
+        return leg && leg->outgoing.dial != 0 && leg->member == 0;
+    };
+    if (!std::ranges::all_of(conference.seats, only_called)) return;
+    end_dials(turn, conference.number);
+    const auto calls = std::exchange(conference.seats, {});
     stop_recording(turn, conference);
     publish(turn, "conference-ended", conference);
     conferences_.erase(conferences_.find(conference.number));
+    for (const auto id : calls) {
+        Leg* leg = find(id);
+        if (!leg) continue;
+        leg->conference.clear();
+        hang_up(turn, *leg, kConferenceEnded);
+    }
 }
 
 // Digits are secrets: subscribers learn that they came, not which.
 void Core::on_digit(Turn turn, Leg& leg, char digit) {
     publish(turn, "digits", leg, {{"digits", "*"}});
-    if (!leg.in_lobby() || leg.asking || leg.farewell) return;
+    if (leg.outgoing.confirming) return on_confirm_digit(turn, leg, digit);
+    if (!leg.in_lobby() || leg.asking || leg.farewell || leg.outgoing.referral) return;
     if (digit == '#') return submit(turn, leg);
     if (leg.digit_count++ < config_.passcode_length) leg.digits += digit;
     play(turn, leg, std::nullopt);
@@ -99,6 +114,7 @@ void Core::try_again(Turn turn, Leg& leg, PromptName prompt) {
 void Core::on_keyed(Turn turn, Leg& leg, const Answer& answer) {
     leg.asking = false;
     auto entry = judge(answer, true);
+    if (auto home = home_for(leg, answer, entry)) return send_home(turn, leg, std::move(*home));
     if (entry == Entry::wrong_passcode) return try_again(turn, leg, PromptName::wrong_passcode);
     if (entry == Entry::admitted) entry = take_seat(turn, leg, *answer);
     if (entry == Entry::admitted) return move_or_join(turn, leg);
@@ -128,7 +144,8 @@ void Core::turn_away(Turn turn, Leg& leg, Entry entry) {
 }
 
 void Core::on_prompt_ended(Turn turn, Leg& leg) {
-    if (leg.farewell) hang_up(turn, leg, *leg.farewell);
+    if (leg.farewell) return hang_up(turn, leg, *leg.farewell);
+    if (leg.outgoing.confirming) play(turn, leg, PromptName::press_one);  // a voicemail's greeting may have drowned it
 }
 
 void Core::play(Turn turn, const Leg& leg, std::optional<PromptName> prompt) { tell(turn, leg, PlayPrompt{leg.id, prompt}); }

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "conf-bridge/outbound.hpp"
 #include "conf-bridge/parameters.hpp"
 #include "conf-bridge/session_timer.hpp"
 #include "media/room.hpp"
@@ -31,6 +32,12 @@ inline constexpr Farewell kBadAnswer{488, "no usable answer"};
 inline constexpr Farewell kNoMedia{503, "no media"};
 inline constexpr Farewell kNotAdmitted{403, "not admitted"};
 inline constexpr Farewell kNoDirectory{503, "directory unavailable"};
+inline constexpr Farewell kNoAnswer{408, "no answer"};
+inline constexpr Farewell kNotConfirmed{408, "1 was not pressed"};
+inline constexpr Farewell kNotReached{480, "not reached"};
+inline constexpr Farewell kTransferred{302, "transferred"};
+inline constexpr Farewell kElsewhere{302, "conference is elsewhere"};
+inline constexpr Farewell kNotMoved{503, "conference is elsewhere and cannot be reached"};
 
 // The 2xx of an INVITE until its ACK (RFC 3261 §13.3.1.4).
 struct UnacknowledgedAnswer {
@@ -66,7 +73,8 @@ struct Standing {
 
 struct Leg : Standing {
     // resolving: the directory is asked. opening: the media thread is asked. answered: 200 sent. confirmed: ACK received.
-    enum class Stage : std::uint8_t { resolving, opening, answered, confirmed };
+    // calling: our INVITE waits for its answer.
+    enum class Stage : std::uint8_t { resolving, opening, answered, calling, confirmed };
 
     media::LegId id;
     Stage stage = Stage::resolving;
@@ -106,6 +114,8 @@ struct Leg : Standing {
     base::Instant talks_since{};
     media::LegReport report;  // the media thread's last, at most a second old
 
+    Outgoing outgoing;  // calls and referrals of ours
+
     // Lobby.
     std::string digits;
     std::size_t digit_count = 0;
@@ -117,6 +127,9 @@ struct Leg : Standing {
     std::string_view state() const { return in_lobby() ? "lobby" : waiting ? "waiting" : held ? "held" : "joined"; }
     std::string_view role() const { return host ? "host" : "participant"; }
 };
+
+// Who calls: the identity that a trusted peer asserts (RFC 3325), else what From says.
+void identify(Leg& leg, const sip::Message& request);
 
 // What the media thread must know of an agreement.
 media::LegFormat format_of(const sdp::Agreed& agreed);

@@ -22,6 +22,7 @@ local::Value describe(const Leg& leg) {
                                  {"withheld", leg.withheld},
                                  {"accounting", text_or_null(leg.given.accounting_code)},
                                  {"attendee", text_or_null(leg.given.attendee_id)},
+                                 {"authoriser", text_or_null(leg.outgoing.authoriser)},
                                  {"answered", time_text(leg.record.answered)}});
 }
 

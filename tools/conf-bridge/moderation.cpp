@@ -88,6 +88,7 @@ bool Core::set_locked(Turn turn, Conference& conference, bool locked) {
 }
 
 bool Core::end(Turn turn, Conference& conference) {
+    end_dials(turn, conference.number);
     const auto seats = conference.seats;  // the conference goes with its last
     for (const auto id : seats)
         if (Leg* leg = find(id)) hang_up(turn, *leg, kConferenceEnded);

@@ -8,14 +8,14 @@ constexpr unsigned kErrandBits = 8;
 
 }  // namespace
 
-void Core::send_request(Turn turn, Leg& leg, sip::Method method, Errand errand, std::string_view headers, std::string_view content_type,
-                        std::string_view body) {
+sip::ClientId Core::send_request(Turn turn, Leg& leg, sip::Method method, Errand errand, std::string_view headers, std::string_view content_type,
+                                 std::string_view body) {
     std::string branch;
     transactions_.append_branch(branch);
     scratch_.clear();
     leg.dialog.append_request(scratch_, method, branch, listener_of(leg.dialog.hop).visible().text(), leg.contact, headers, content_type, body);
     const auto user = (static_cast<std::uint64_t>(leg.id.value) << kErrandBits) | static_cast<std::uint64_t>(errand);
-    transactions_.request(turn.now, leg.dialog.hop, scratch_, user, turn.effects.transmit);
+    return transactions_.request(turn.now, leg.dialog.hop, scratch_, user, turn.effects.transmit);
 }
 
 // What becomes of a BYE changes nothing: its leg is gone.
@@ -25,7 +25,10 @@ void Core::on_outcome(Turn turn, const sip::Event& event) {
         return notifier_.answered(turn.now, event.user, is_answer ? message_.status : 408);
     }
     Leg* leg = find({static_cast<std::uint32_t>(event.user >> kErrandBits)});
-    if (!leg || static_cast<Errand>(event.user & ((1u << kErrandBits) - 1)) != Errand::refresh) return;
+    const auto errand = static_cast<Errand>(event.user & ((1u << kErrandBits) - 1));
+    if (errand == Errand::call) return on_call_response(turn, leg, event);
+    if (errand == Errand::refer && leg) return on_refer_outcome(turn, *leg, event);
+    if (errand != Errand::refresh || !leg) return;
     if (event.kind == sip::Event::Kind::timeout) return on_refresh_failed(turn, *leg, 408, nullptr);
     if (event.kind == sip::Event::Kind::unreachable) return on_refresh_failed(turn, *leg, 503, nullptr);
     if (message_.status < 200) return;
@@ -67,7 +70,7 @@ void Core::refresh(Turn turn, Leg& leg) {
 }
 
 void Core::on_refreshed(Turn turn, Leg& leg) {
-    if (message_.cseq_method == sip::Method::invite) acknowledge(turn, leg);
+    if (message_.cseq_method == sip::Method::invite) acknowledge(turn, leg.dialog);
     if (!leg.own_request || leg.own_request->cseq != message_.cseq) return;  // its 200 again
     const bool by_invite = leg.own_request->by_invite;
     leg.own_request.reset();
@@ -92,12 +95,22 @@ void Core::on_refresh_failed(Turn turn, Leg& leg, int status, const sip::Message
 }
 
 // §13.2.2.4: the ACK of a 2xx is no part of its INVITE's transaction.
-void Core::acknowledge(Turn turn, Leg& leg) {
+void Core::acknowledge(Turn turn, sip::Dialog& dialog) {
     std::string branch;
     transactions_.append_branch(branch);
-    turn.effects.transmit.compose(leg.dialog.hop, [&](std::string& out) {
-        leg.dialog.append_request(out, sip::Method::ack, branch, listener_of(leg.dialog.hop).visible().text(), {}, {}, {}, {}, message_.cseq);
+    turn.effects.transmit.compose(dialog.hop, [&](std::string& out) {
+        dialog.append_request(out, sip::Method::ack, branch, listener_of(dialog.hop).visible().text(), {}, {}, {}, {}, message_.cseq);
     });
+}
+
+void Core::say_bye(Turn turn, sip::Dialog& dialog, Farewell farewell) {
+    std::string branch, extra;
+    transactions_.append_branch(branch);
+    if (farewell.cause != 0)
+        extra = "Reason: SIP;cause=" + std::to_string(farewell.cause) + ";text=\"" + std::string(farewell.text) + "\"\r\n";
+    scratch_.clear();
+    dialog.append_request(scratch_, sip::Method::bye, branch, listener_of(dialog.hop).visible().text(), {}, extra);
+    transactions_.request(turn.now, dialog.hop, scratch_, 0, turn.effects.transmit);
 }
 
 }  // namespace confab::bridge

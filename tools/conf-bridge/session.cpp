@@ -126,6 +126,9 @@ void Core::on_in_dialog(Turn turn, sip::ServerId server, const sip::Hop& source)
         case sip::Method::invite: return on_reinvite(turn, *leg, server, source);
         case sip::Method::update: return on_update(turn, *leg, server, source);
         case sip::Method::info: return on_info(turn, *leg, server, source);
+        case sip::Method::refer: return on_refer(turn, server, source, leg);
+        case sip::Method::notify: return on_notify(turn, *leg, server, source);
+        case sip::Method::message: return on_message(turn, server, source, leg);
         case sip::Method::bye:
             reply(turn, server, source, 200);
             return release(turn, *leg, kHungUp);
@@ -187,8 +190,10 @@ void Core::use_agreement(Turn turn, Leg& leg) {
 // §15: before its ACK a leg cannot be ended by BYE, so it only loses its place and ends with the ACK, or without one.
 void Core::hang_up(Turn turn, Leg& leg, Farewell farewell) {
     switch (leg.stage) {
+        case Leg::Stage::calling: return cancel_call(turn, leg, farewell);
         case Leg::Stage::resolving:
         case Leg::Stage::opening:
+            if (leg.outgoing.dial != 0) break;
             reply_to(turn, leg, farewell.cause == 503 ? 503 : 480, farewell.cause == 503 ? retry_after() : std::string());
             break;
         case Leg::Stage::answered:
@@ -199,12 +204,7 @@ void Core::hang_up(Turn turn, Leg& leg, Farewell farewell) {
     release(turn, leg, farewell);
 }
 
-void Core::send_bye(Turn turn, Leg& leg, Farewell farewell) {
-    std::string extra;
-    if (farewell.cause != 0)
-        extra = "Reason: SIP;cause=" + std::to_string(farewell.cause) + ";text=\"" + std::string(farewell.text) + "\"\r\n";
-    send_request(turn, leg, sip::Method::bye, Errand::bye, extra);
-}
+void Core::send_bye(Turn turn, Leg& leg, Farewell farewell) { say_bye(turn, leg.dialog, farewell); }
 
 void Core::release(Turn turn, Leg& leg, Farewell farewell) {
     records_.ended(turn.now, leg, farewell.text, turn.effects.records);
@@ -214,11 +214,14 @@ void Core::release(Turn turn, Leg& leg, Farewell farewell) {
         tell(turn, leg, CloseLeg{leg.id});
         --load_[leg.thread];
     }
-    for (const auto alarm : {Alarm::retransmit, Alarm::no_ack, Alarm::digits, Alarm::session}) disarm(leg.id, alarm);
+    for (const auto alarm : {Alarm::retransmit, Alarm::no_ack, Alarm::digits, Alarm::session, Alarm::ring, Alarm::referral}) disarm(leg.id, alarm);
     by_tag_.erase(leg.dialog.id.local_tag);
     by_server_.erase(leg.server);
     if (!leg.call_key.empty()) by_call_.erase(leg.call_key);
-    legs_.erase(leg.id.value);
+    const auto id = leg.id;
+    const auto outgoing = leg.outgoing;
+    legs_.erase(id.value);
+    if (outgoing.dial != 0) on_call_over(turn, outgoing.dial, id, outgoing.outcome, outgoing.code != 0 ? outgoing.code : farewell.cause);
 }
 
 }  // namespace confab::bridge

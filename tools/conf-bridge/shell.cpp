@@ -12,6 +12,7 @@
 #include "io/call_log.hpp"
 #include "io/engine.hpp"
 #include "io/local_client.hpp"
+#include "io/secret.hpp"
 #include "io/sound_file.hpp"
 #include "log/log.hpp"
 
@@ -97,6 +98,7 @@ public:
           }) {
         if (call_log_) close_recovered_calls();
         start_media(config);
+        if (!config.ticket_secret_file.empty()) core_.use_ticket_secret(io::take_secret("ticket-secret-file", config.ticket_secret_file));
         engine_.turn([this](base::Now now, Effects& effects) { core_.start(now, effects); });
     }
 
@@ -251,6 +253,7 @@ private:
 void check(const config::Entries& entries, config::Problems& problems) {
     const auto config = read_config(entries, problems);
     io::CallLog::check(config.call_log, entries, problems);
+    io::check_secret("ticket-secret-file", config.ticket_secret_file, entries, problems);
     if (const auto prompts = read_prompts(config); !prompts)
         problems.push_back({config::place_of(entries, "prompts"), "prompts", "a directory with the voice prompts", prompts.error()});
 }

@@ -68,7 +68,7 @@ local::Value Core::lookup(base::Now now, std::string_view number) {
 
 local::Value Core::resolve(const local::Value& arguments) {
     counters_.add(Metric::resolves);
-    const auto entry = directory_.resolve(arguments.text("number"), arguments.text("passcode"));
+    const auto entry = directory_.resolve(arguments.text("number"), arguments.text("passcode"), arguments.flag("vouched"));
     const auto* conference = entry.conference;
     if (!conference && !arguments.text("passcode").empty()) counters_.add(Metric::refused_passcodes);
     auto reply = local::Value::object({{"valid", conference != nullptr},
@@ -78,6 +78,10 @@ local::Value Core::resolve(const local::Value& arguments) {
                                        {"max_members", conference ? conference->max_members : 0U},
                                        {"language", entry.language}});
     append_terms(reply, conference ? conference->entry : EntryPolicy{});
+    // Where it lives is known as soon as the number is, so that a caller is sent there before anybody asks him.
+    const auto* living = conference ? conference : directory_.find(arguments.text("number")).conference;
+    reply.set("home", living ? living->home : std::string());
+    reply.set("home_bridge", living && !living->home.empty() ? living->bridge : std::string());
     return reply;
 }
 
@@ -139,6 +143,7 @@ std::optional<local::Value> Core::conference_row(std::string& cursor) const {
                                      {"passcode", conference->passcode.empty() ? std::string_view{} : kMask},
                                      {"max_members", conference->max_members},
                                      {"bridge", conference->bridge},
+                                     {"home", conference->home},
                                      {"running", fleet_.runs_on(conference->number)}});
     append_masked(row, conference->entry);
     return row;

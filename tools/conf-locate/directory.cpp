@@ -8,7 +8,7 @@
 namespace confab::locate {
 namespace {
 
-constexpr std::size_t kNumberLength = 32, kNameLength = 128, kBridgeNameLength = 64;
+constexpr std::size_t kNumberLength = 32, kNameLength = 128, kBridgeNameLength = 64, kLongestHome = 256;
 constexpr std::int64_t kMostMembers = 100'000;
 
 bool is_alphanumeric(char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
@@ -33,6 +33,14 @@ auto* after(const Map& map, std::string_view key) {
 bool is_number(std::string_view text) {
     const auto dialable = [](char c) { return (c >= '0' && c <= '9') || c == '*' || c == '#' || c == '+'; };
     return !text.empty() && text.size() <= kNumberLength && std::ranges::all_of(text, dialable);
+}
+
+bool is_home(std::string_view text) {
+    const bool is_sip = text.starts_with("sip:") || text.starts_with("sips:");
+    const auto rest = text.substr(std::min(text.find(':') + 1, text.size()));
+    return is_sip && !rest.empty() && text.size() <= kLongestHome && std::ranges::all_of(rest, [](char c) {
+        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view(".-_:;=[]").contains(c);
+    });
 }
 
 bool is_bridge_name(std::string_view text) {
@@ -64,10 +72,12 @@ Directory::Plan Directory::plan_conference(const local::Value& arguments) const 
                           .name = std::string(arguments.text("name")),
                           .max_members = static_cast<std::uint32_t>(std::clamp<std::int64_t>(members, 0, kMostMembers)),
                           .bridge = std::string(arguments.text("bridge")),
-                          .entry = std::move(*entry)};
+                          .entry = std::move(*entry),
+                          .home = std::string(arguments.text("home"))};
     if (!is_code(conference.passcode)) return bad("passcode to be letters and digits, at most 32");
     if (!is_display_name(conference.name)) return bad("name to be a line of at most 128 octets");
     if (members < 0 || members > kMostMembers) return bad("max_members to be 0 to 100000");
+    if (!conference.home.empty() && !is_home(conference.home)) return bad("home to be a SIP URI without user part, at most 256 octets");
     if (!conference.bridge.empty() && !is_bridge_name(conference.bridge)) return bad("bridge to be a bridge's name");
     if (access_numbers_.contains(conference.number)) return failure("number-in-use", "the number is an access number");
     const auto known = conferences_.find(conference.number);
@@ -136,7 +146,7 @@ Directory::Dialled Directory::find(std::string_view number) const {
 }
 
 // A number that nobody has answers like a wrong passcode.
-Directory::Entry Directory::resolve(std::string_view number, std::string_view passcode) const {
+Directory::Entry Directory::resolve(std::string_view number, std::string_view passcode, bool vouched) const {
     const auto dialled = find(number);
     const auto access = access_numbers_.find(number);
     std::string_view language = access == access_numbers_.end() ? std::string_view{} : access->second.language;
@@ -145,7 +155,7 @@ Directory::Entry Directory::resolve(std::string_view number, std::string_view pa
         if (language.empty()) language = conference.entry.language;
         if (conference.passcode.empty()) return {&conference, false, language};
         // Texts of one length are compared, so that not even the length shows.
-        const bool right = base::equal_in_constant_time(passcode_key(passcode), passcode_key(conference.passcode));
+        const bool right = vouched || base::equal_in_constant_time(passcode_key(passcode), passcode_key(conference.passcode));
         return {right ? &conference : nullptr, true, language};
     }
     if (!dialled.known) return {};

@@ -24,6 +24,7 @@ struct Conference {
     std::uint32_t max_members = 0;  // 0: the bridge's own limit
     std::string bridge;             // where it belongs, or ""
     EntryPolicy entry{};
+    std::string home{};             // SIP URI of the bridge where it lives, if that is out of this directory's reach, or ""
     bool operator==(const Conference&) const = default;
 };
 
@@ -52,6 +53,7 @@ struct EraseBridge {
 using Change = std::variant<Conference, EraseConference, AccessNumber, EraseAccessNumber, BridgeEntry, EraseBridge>;
 
 bool is_number(std::string_view text);       // [0-9*#+], at most 32
+bool is_home(std::string_view text);         // a SIP URI without user part, headers and anything to be escaped, at most 256
 bool is_bridge_name(std::string_view text);  // letters, digits and -_. , at most 64
 
 class Directory {
@@ -77,7 +79,8 @@ public:
         bool passcode_required = true;
         std::string_view language{};             // of the dialled number, whether admitted or not
     };
-    Entry resolve(std::string_view number, std::string_view passcode) const;
+    // `vouched`: a bridge has let the caller in by a ticket, no passcode is needed.
+    Entry resolve(std::string_view number, std::string_view passcode, bool vouched = false) const;
 
     // How many conferences have this passcode.
     std::size_t count_of_passcode(std::string_view passcode) const;

@@ -23,7 +23,8 @@ constexpr const char* kSchema[] = {
     "ALTER TABLE conferences ADD COLUMN announce TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE conferences ADD COLUMN starts TEXT NOT NULL DEFAULT '';"
     "ALTER TABLE conferences ADD COLUMN ends TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE dnis ADD COLUMN language TEXT NOT NULL DEFAULT '';"};
+    "ALTER TABLE dnis ADD COLUMN language TEXT NOT NULL DEFAULT '';",
+    "ALTER TABLE conferences ADD COLUMN home TEXT NOT NULL DEFAULT '';"};
 
 Conference conference_of(io::Statement& row) {
     return {.number = row.text(0),
@@ -39,7 +40,8 @@ Conference conference_of(io::Statement& row) {
                       .language = row.text(10),
                       .announce = row.text(11),
                       .starts = row.text(12),
-                      .ends = row.text(13)}};
+                      .ends = row.text(13)},
+            .home = row.text(14)};
 }
 
 }  // namespace
@@ -54,7 +56,8 @@ public:
         database.migrate(kSchema, static_cast<int>(std::size(kSchema)));
         std::vector<Change> all;
         auto rows = database.prepare(
-            "SELECT number, passcode, name, max_members, bridge, leader_pin, security_code, wait_for_host, lobby, host_leaves, language, announce, starts, ends"
+            "SELECT number, passcode, name, max_members, bridge, leader_pin, security_code, wait_for_host, lobby, host_leaves, language, announce, starts, ends,"
+            " home"
             " FROM conferences WHERE realm = ?1");
         rows.bind(1, realm_);
         while (rows.step()) all.push_back(conference_of(rows));
@@ -89,7 +92,7 @@ private:
 
     void put(const Conference& conference) {
         const auto& entry = conference.entry;
-        statement("INSERT OR REPLACE INTO conferences VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)")
+        statement("INSERT OR REPLACE INTO conferences VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)")
             .bind(2, conference.number)
             .bind(3, conference.passcode)
             .bind(4, conference.name)
@@ -104,6 +107,7 @@ private:
             .bind(13, entry.announce)
             .bind(14, entry.starts)
             .bind(15, entry.ends)
+            .bind(16, conference.home)
             .run();
     }
     void put(const EraseConference& gone) {

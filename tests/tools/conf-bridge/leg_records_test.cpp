@@ -17,6 +17,7 @@ Leg caller() {
     leg.number = "1234";
     leg.identity = "sip:anna@example.org";
     leg.given.accounting_code = "P-77";
+    leg.outgoing.authoriser = "sip:carol@example.org";
     leg.given.passcode = "4711";
     leg.given.leader_pin = "0815";
     return leg;
@@ -44,6 +45,7 @@ TEST_CASE("a leg has one record, open when it is answered and complete when it e
     CHECK(record.text("id") == out[0].id);
     CHECK(record.text("identity") == "sip:anna@example.org");
     CHECK(record.text("accounting") == "P-77");
+    CHECK(record.text("authoriser") == "sip:carol@example.org");
     CHECK(record.find("attendee")->is_null());
     CHECK(record.text("conference") == "7001");
     CHECK(record.integer("member") == 3);
