@@ -41,6 +41,9 @@ local::Value value_of(const local::Field& field, const std::string& name, const 
             if (!number) bad_argument(name, "a whole number", text);
             return *number;
         }
+        case local::FieldType::handle:
+            if (const auto number = base::parse_number<std::int64_t>(text)) return *number;
+            return text.starts_with('@') ? text.substr(1) : text;
         case local::FieldType::flag:
             if (!field.required || text == "yes") return true;
             if (text != "no") bad_argument(name, "yes or no", text);

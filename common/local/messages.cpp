@@ -29,6 +29,8 @@ bool has_type(const Value& value, FieldType type) {
             return value.as_array() != nullptr;
         case FieldType::object:
             return value.as_object() != nullptr;
+        case FieldType::handle:
+            return value.as_integer() != nullptr || value.as_text() != nullptr;
     }
     return false;
 }
@@ -88,6 +90,8 @@ std::string_view type_name(FieldType type) {
             return "list";
         case FieldType::object:
             return "object";
+        case FieldType::handle:
+            return "integer or text";
     }
     return "";
 }

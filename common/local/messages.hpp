@@ -16,7 +16,7 @@
 
 namespace confab::local {
 
-enum class FieldType : std::uint8_t { text, integer, flag, list, object };
+enum class FieldType : std::uint8_t { text, integer, flag, list, object, handle };  // handle: an integer, or a text that names the same
 
 struct Field {
     std::string_view name;

@@ -7,11 +7,11 @@ namespace {
 constexpr Field kConference[] = {{"conference", FieldType::text, true, "the conference's number"}};
 constexpr Field kMember[] = {
     {"conference", FieldType::text, true, "the conference's number"},
-    {"member", FieldType::integer, true, "the member's number in it"},
+    {"member", FieldType::handle, true, "the member's number in it, or the attendee's id (at the command line @ID where it is a number too)"},
 };
 constexpr Field kLevel[] = {
     {"conference", FieldType::text, true, "the conference's number"},
-    {"member", FieldType::integer, true, "the member's number in it"},
+    {"member", FieldType::handle, true, "the member's number in it, or the attendee's id"},
     {"decibels", FieldType::integer, true, "-40 to 20; 0 is as it comes"},
 };
 constexpr Field kChanged[] = {{"changed", FieldType::flag, true, "whether anything changed"}};
@@ -54,6 +54,7 @@ constexpr Field kMemberRow[] = {
     {"deaf", FieldType::flag, true, "whether it hears nothing but prompts"},
     {"hand", FieldType::flag, true, "whether it raised a hand"},
     {"talking", FieldType::flag, true, "whether it talks now"},
+    {"attendee", FieldType::text, true, "its id in the web conference, as the call said, or empty"},
     {"since", FieldType::text, true, "when it joined, UTC"},
 };
 constexpr Field kStatsRow[] = {
@@ -92,12 +93,14 @@ constexpr Field kMemberEvent[] = {
     {"member", FieldType::integer, true, "the member's number, 0 in the lobby"},
     {"identity", FieldType::text, true, "who it is"},
     {"name", FieldType::text, true, "the name that the caller shows"},
+    {"attendee", FieldType::text, true, "its id in the web conference, as the call said, or empty"},
 };
 constexpr Field kLeftEvent[] = {
     {"conference", FieldType::text, true, "its number"},
     {"member", FieldType::integer, true, "the member's number"},
     {"identity", FieldType::text, true, "who it is"},
     {"name", FieldType::text, true, "the name that the caller shows"},
+    {"attendee", FieldType::text, true, "its id in the web conference, as the call said, or empty"},
     {"reason", FieldType::text, true, "hung up, kicked, conference ended, media stopped, session expired, no ACK, no usable answer or no media"},
 };
 constexpr Field kLevelEvent[] = {
@@ -112,6 +115,7 @@ constexpr Field kRoleEvent[] = {
     {"member", FieldType::integer, true, "the member's number"},
     {"identity", FieldType::text, true, "who it is"},
     {"name", FieldType::text, true, "the name that the caller shows"},
+    {"attendee", FieldType::text, true, "its id in the web conference, as the call said, or empty"},
     {"role", FieldType::text, true, "host or participant"},
 };
 constexpr Field kDigitsEvent[] = {
@@ -119,6 +123,7 @@ constexpr Field kDigitsEvent[] = {
     {"member", FieldType::integer, true, "the member's number, 0 in the lobby"},
     {"identity", FieldType::text, true, "who it is"},
     {"name", FieldType::text, true, "the name that the caller shows"},
+    {"attendee", FieldType::text, true, "its id in the web conference, as the call said, or empty"},
     {"digits", FieldType::text, true, "an asterisk for each digit", true},
 };
 

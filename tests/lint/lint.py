@@ -56,7 +56,7 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 HARD_LINES = 600
 
 # Files of a tool that stand on the shell's side. sip-probe is a client: everything but its core and pure nouns drives sockets.
-SHELL_STEMS = {"main", "shell", "program", "store", "media_thread", "studio", "bulk", "user_source", "live_view", "watch"}
+SHELL_STEMS = {"main", "shell", "program", "store", "media_thread", "prompt_library", "studio", "bulk", "user_source", "live_view", "watch"}
 PROBE_PURE = {"core", "codecs", "endpoint", "tone", "matrix", "target", "histogram", "alarms", "message_template", "load_users", "load_plan", "load_tally", "load_credentials",
               "load_core", "load_exchange", "load_flood", "callee"}
 

@@ -60,7 +60,7 @@ def compare(site, before, what):
 
 def test_refusals_leave_nothing():
     timers = dict(FAST)
-    with Site(sip_registrar=timers, sip_proxy=timers, conf_bridge=timers, sbc_edge=timers) as site:
+    with Site(sip_registrar=timers, sip_proxy=timers, conf_bridge={**timers, "caller-misses": "10000"}, sbc_edge=timers) as site:
         site.add_user("alice")
         site.add_conference("1234", "5678")
         site.add_conference("1000", None, max_members="1")

@@ -122,10 +122,11 @@ void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, con
     if (!leg.call_key.empty()) by_call_.emplace(leg.call_key, leg.id);
     by_server_.emplace(server, leg.id);
     leg.given = parameters_of(message_, uri, config_);
+    choose_language(leg, {});
     if (uri.user == config_.factory) return open_adhoc(turn, leg, source);
     if (const auto running = conferences_.find(leg.number); running != conferences_.end() && running->second.is_adhoc) return join_adhoc(turn, leg);
     if (resolve_by_ticket(turn, leg, uri)) return;
-    resolve(turn, leg, std::exchange(leg.given.passcode, {}));
+    begin_entry(turn, leg);
 }
 
 std::string Core::contact_for(const sip::Hop& source, const sip::Uri& uri) const {
@@ -135,90 +136,7 @@ std::string Core::contact_for(const sip::Hop& source, const sip::Uri& uri) const
     return contact + ">;isfocus";
 }
 
-// A passcode that nobody can have is wrong, and the directory need not see it; an empty question still tells whether the number is known.
-void Core::resolve(Turn turn, Leg& leg, std::string passcode) {
-    const bool given = !passcode.empty();
-    if (passcode.size() > config_.passcode_length) passcode.clear();
-    const auto id = ++last_question_;
-    questions_.emplace(id, Pending{leg.id, given});
-    turn.effects.ask.push_back({id, "resolve", local::Value::object({{"number", leg.number}, {"passcode", std::move(passcode)}})});
-}
-
-Core::Entry Core::judge(const Answer& answer, bool passcode_given) const {
-    if (!answer) return Entry::unavailable;
-    if (answer->flag("valid")) return Entry::admitted;
-    if (!answer->flag("passcode_required")) return Entry::unknown;
-    return passcode_given ? Entry::wrong_passcode : Entry::ask_passcode;
-}
-
-Core::Entry Core::take_seat(Turn turn, Leg& leg, const local::Value& found) {
-    const std::string number(found.text("conference"));
-    if (number.empty()) return Entry::unavailable;
-    if (!conferences_.contains(number)) {
-        const auto entry = open_conference(turn, leg, number, found);
-        if (entry != Entry::admitted) return entry;
-    }
-    auto& conference = conferences_.find(number)->second;
-    if (conference.locked) return Entry::locked;
-    if (conference.seats.size() >= conference.max_members) return Entry::full;
-    conference.seats.insert(leg.id);
-    leg.conference = number;
-    return Entry::admitted;
-}
-
-Core::Entry Core::open_conference(Turn turn, const Leg& leg, const std::string& number, const local::Value& found) {
-    if (conferences_.size() >= config_.conferences) return Entry::too_many;
-    Conference conference;
-    conference.number = number;
-    conference.name = found.text("name");
-    const auto most = found.integer("max_members");
-    constexpr auto kRoom = static_cast<std::int64_t>(media::Room::kMaxLegs);
-    conference.max_members = most > 0 ? static_cast<std::uint32_t>(std::min(most, kRoom)) : config_.members;
-    conference.room = ++last_room_;
-    conference.thread = leg.has_media ? leg.thread : least_loaded();
-    conference.started = turn.now.wall;
-    publish(turn, "conference-started", conference);
-    conferences_.emplace(number, std::move(conference));
-    return Entry::admitted;
-}
-
 unsigned Core::least_loaded() const { return static_cast<unsigned>(std::ranges::min_element(load_) - load_.begin()); }
-
-void Core::on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given) {
-    auto entry = judge(answer, passcode_given);
-    if (auto home = home_for(leg, answer, entry)) return send_home(turn, leg, std::move(*home));
-    if (entry == Entry::admitted) entry = take_seat(turn, leg, *answer);
-    if (entry == Entry::admitted || entry == Entry::ask_passcode) return ask_for_media(turn, leg);
-    if (entry == Entry::wrong_passcode && config_.wrong_passcode == WrongPasscode::prompt && config_.passcode_tries > 1) {
-        count_refusal(entry);
-        leg.tries = 1;
-        return ask_for_media(turn, leg);
-    }
-    refuse_entry(turn, leg, entry);
-}
-
-void Core::refuse_entry(Turn turn, Leg& leg, Entry entry) {
-    count_refusal(entry);
-    switch (entry) {
-        case Entry::unknown: reply_to(turn, leg, 404); break;
-        case Entry::wrong_passcode: reply_to(turn, leg, static_cast<int>(config_.wrong_passcode_code), {}, "Wrong Passcode"); break;
-        case Entry::full: reply_to(turn, leg, static_cast<int>(config_.full_code), {}, "Conference Full"); break;
-        case Entry::locked: reply_to(turn, leg, static_cast<int>(config_.locked_code), {}, "Conference Locked"); break;
-        default: reply_to(turn, leg, 503, retry_after()); break;
-    }
-    release(turn, leg, kNotAdmitted);
-}
-
-void Core::count_refusal(Entry entry) {
-    switch (entry) {
-        case Entry::unknown: return counters_.add(Metric::refused_unknown);
-        case Entry::wrong_passcode: return counters_.add(Metric::refused_passcode);
-        case Entry::full: return counters_.add(Metric::refused_full);
-        case Entry::locked: return counters_.add(Metric::refused_locked);
-        case Entry::too_many: return counters_.add(Metric::overloaded);
-        default: return;
-    }
-}
 
 // A caller who must key a passcode probably wants the conference that he dialled: its thread spares him the move.
 void Core::ask_for_media(Turn turn, Leg& leg) {

@@ -79,6 +79,7 @@ void Core::start_call(Turn turn, Dial& dial) {
     leg.outgoing.dial = dial.id;
     leg.outgoing.authoriser = dial.user.empty() ? dial.authoriser : dial.user;  // a record names who withheld his identity too
     leg.number = leg.conference = conference.number;
+    leg.language = conference.rules.language;
     leg.name = dial.name;
     leg.identity = sip::address_key(*sip::parse_uri(dial.target.uri)).value_or(dial.target.uri);
     leg.session_id = random_.next() >> 2;
@@ -160,7 +161,7 @@ void Core::ask_to_confirm(Turn turn, Leg& leg, Dial& dial) {
     advance(turn, dial, DialState::answered);
     tell(turn, leg, AttachLeg{leg.id, kLobby, leg.agreed->remote, format_of(*leg.agreed)});
     leg.attached = true;
-    play(turn, leg, PromptName::press_one);
+    play(turn, leg, {PromptName::press_one});
     arm(leg.id, Alarm::ring, turn.now.steady + config_.dial_confirm_timeout);
 }
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/time.hpp"
+#include "conf-bridge/entry.hpp"
 #include "conf-bridge/media_link.hpp"
 #include "conf-bridge/recording.hpp"
 #include "conf-bridge/roster.hpp"
@@ -22,6 +23,7 @@ struct Conference {
     std::uint32_t max_members = 0;
     bool locked = false;
     bool is_adhoc = false;  // begun by a call to the factory: the directory does not know it
+    HouseRules rules;
     RoomId room = kLobby;
     unsigned thread = 0;
     base::WallTime started;

@@ -36,18 +36,6 @@ config::Table make_keys() {
             .is_required()
             .such_as("127.0.0.0/8")
             .is_live(),
-        key("wrong-passcode", &Config::wrong_passcode, "reject",
-            "reject: a wrong passcode is answered with wrong-passcode-code. prompt: the caller is asked.")
-            .is_live(),
-        key("wrong-passcode-code", &Config::wrong_passcode_code, "403", "Answer to a wrong passcode.").between(400, 699).is_live(),
-        key("full-code", &Config::full_code, "486", "Answer when the conference has all its members.").between(400, 699).is_live(),
-        key("locked-code", &Config::locked_code, "403", "Answer when the conference is locked.").between(400, 699).is_live(),
-        key("passcode-tries", &Config::passcode_tries, "3",
-            "Wrong passcodes that one caller may key before the call ends.").between(1, 100).is_live(),
-        key("passcode-length", &Config::passcode_length, "32", "Longest passcode; a longer one is wrong.").between(1, 64).is_live(),
-        key("digit-timeout", &Config::digit_timeout, "10s", "Longest pause before a passcode's next digit; then it counts as one try.")
-            .between(500, 120'000)
-            .is_live(),
         key("mask-numbers", &Config::mask_numbers, "no",
             "Show members who call from a phone number as anonymous-N; who withholds his identity is shown so in any case.")
             .is_live(),
@@ -70,7 +58,8 @@ config::Table make_keys() {
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("automatic-gain", &Config::automatic_gain, "no", "Brings talkers to one loudness, slowly and within 12 dB."),
         key("prompts", &Config::prompts, "",
-            "Directory of the voice prompts; without it share/confab/prompts/en beside the program's bin directory."),
+            "Directory with recordings of one's own, LANGUAGE/NAME.wav and sounds/NAME.wav, 8 kHz; what it lacks is taken from share/confab/prompts beside "
+            "the program's bin directory, whose files also tell the names."),
         key("recordings", &Config::recordings, "", "Directory of the recordings; without it nothing is recorded.")
             .such_as("/var/lib/confab/conf-bridge/recordings"),
         key("recording-format", &Config::recording_format, "wav", "wav, flac or opus (in Ogg).").is_live(),
@@ -83,6 +72,13 @@ config::Table make_keys() {
             .such_as("/var/log/confab/legs.ndjson"),
         key("call-log-sync", &Config::call_log_sync, "1s", "How often the disk is asked to keep call records for good; 0s for never.")
             .between(0, 60'000),
+        key("menu-timeout", &Config::menu_timeout, "2s", "Longest pause before a menu's next key, where one more could make another choice.")
+            .between(200, 60'000)
+            .is_live(),
+        config::section("menu", &Config::menus,
+            "What the keys of members do, hosts by [menu host] and others by [menu participant]. Without a section everybody has *6 mute-toggle, *5 "
+            "hand-toggle and *4 count, and hosts have *1 mute-all, *2 unmute-all, *3 admit-all, *7 lock-toggle and *99 end as well.",
+            menu_keys()),
         key("legs", &Config::legs, "2000",
             "Bound on legs, also the capacity that the directory sees; one more is answered 503.").between(1, 100'000),
         key("conferences", &Config::conferences, "1000", "Bound on running conferences; one more is answered 503.").between(1, 100'000),
@@ -91,6 +87,7 @@ config::Table make_keys() {
     };
     config::append<Config, ParameterKeys>(keys, parameter_keys());
     config::append<Config, SubscriptionKeys>(keys, subscription_keys());
+    config::append<Config, EntryRules>(keys, entry_keys());
     config::append<Config, OutboundKeys>(keys, outbound_keys());
     config::append<Config, config::Signalling>(keys, config::signalling_keys());
     return keys;
@@ -134,6 +131,8 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
     if (config.address.transport.empty()) config.address = default_address(config.listen);
     if (!is_token(config.name)) complain(entries, problems, "name", "letters, digits and -._", config.name);
     check_parameters(config, entries, problems);
+    check_entry_rules(config, entries, problems);
+    check_menus(config.menus, entries, problems);
     check_outbound(config, entries, problems);
     if (config.locate_control.kind != config::ControlAddress::Kind::unix_path)
         complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
@@ -151,13 +150,9 @@ void take_live(Config& running, const Config& fresh) {
     take_live(static_cast<OutboundKeys&>(running), fresh);
     running.beat_interval = fresh.beat_interval;
     static_cast<ParameterKeys&>(running) = fresh;
-    running.wrong_passcode = fresh.wrong_passcode;
-    running.wrong_passcode_code = fresh.wrong_passcode_code;
-    running.full_code = fresh.full_code;
-    running.locked_code = fresh.locked_code;
-    running.passcode_tries = fresh.passcode_tries;
-    running.passcode_length = fresh.passcode_length;
-    running.digit_timeout = fresh.digit_timeout;
+    static_cast<EntryRules&>(running) = fresh;
+    running.menus = fresh.menus;
+    running.menu_timeout = fresh.menu_timeout;
     running.session_timer = fresh.session_timer;
     running.session_expires = fresh.session_expires;
     running.min_se = fresh.min_se;
@@ -171,12 +166,6 @@ void take_live(Config& running, const Config& fresh) {
 }  // namespace confab::bridge
 
 namespace confab::config {
-
-std::optional<bridge::WrongPasscode> Value<bridge::WrongPasscode>::parse(std::string_view text) {
-    using bridge::WrongPasscode;
-    static constexpr Word<WrongPasscode> kWords[] = {{"reject", WrongPasscode::reject}, {"prompt", WrongPasscode::prompt}};
-    return parse_word(text, kWords);
-}
 
 std::optional<bridge::RecordingFormat> Value<bridge::RecordingFormat>::parse(std::string_view text) {
     using bridge::RecordingFormat;

@@ -8,6 +8,8 @@
 
 #include "base/socket_address.hpp"
 #include "base/time.hpp"
+#include "conf-bridge/entry_rules.hpp"
+#include "conf-bridge/menu.hpp"
 #include "conf-bridge/outbound_keys.hpp"
 #include "conf-bridge/parameters.hpp"
 #include "conf-bridge/subscriptions.hpp"
@@ -16,10 +18,7 @@
 
 namespace confab::bridge {
 
-// What becomes of a caller whose INVITE brings a wrong passcode.
-enum class WrongPasscode : std::uint8_t { reject, prompt };
-
-struct Config : config::Signalling, ParameterKeys, SubscriptionKeys, OutboundKeys {
+struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys, OutboundKeys {
     std::string name;
     config::Peer address;
     base::IpAddress media_address;
@@ -27,11 +26,8 @@ struct Config : config::Signalling, ParameterKeys, SubscriptionKeys, OutboundKey
     std::uint32_t media_threads = 1, media_dscp = 0, media_receive_buffer = 0;
     config::ControlAddress locate_control;
     base::milliseconds locate_timeout{2000}, beat_interval{1000};
-    WrongPasscode wrong_passcode = WrongPasscode::reject;
-    std::uint32_t wrong_passcode_code = 403, full_code = 486, locked_code = 403;
-    std::uint32_t passcode_tries = 3, passcode_length = 32;
     bool mask_numbers = false;
-    base::milliseconds digit_timeout{10'000}, media_timeout{10'000}, rtcp_interval{5000};
+    base::milliseconds media_timeout{10'000}, rtcp_interval{5000};
     bool session_timer = true;
     base::seconds session_expires{1800}, min_se{90};
     base::milliseconds max_delay{300};
@@ -43,6 +39,9 @@ struct Config : config::Signalling, ParameterKeys, SubscriptionKeys, OutboundKey
     std::uint32_t recording_rate = 16000, recording_limit = 100;
     std::string call_log;
     base::milliseconds call_log_sync{1000};
+    std::vector<Menu> menus;
+    base::milliseconds menu_timeout{2000};
+    std::vector<std::string> languages;  // no key: those of the prompts that were found
     std::uint32_t legs = 0, conferences = 0, members = 0;
 };
 
@@ -55,12 +54,6 @@ Config read_config(const config::Entries& entries, config::Problems& problems);
 void take_live(Config& running, const Config& fresh);
 
 }  // namespace confab::bridge
-
-template <>
-struct confab::config::Value<confab::bridge::WrongPasscode> {
-    static std::string_view expected() { return "reject or prompt"; }
-    static std::optional<confab::bridge::WrongPasscode> parse(std::string_view text);
-};
 
 template <>
 struct confab::config::Value<confab::bridge::RecordingFormat> {

@@ -23,7 +23,7 @@ Core::Outcome Core::command(base::Now now, const local::Request& request, Effect
     if (name == "dial") return command_dial(turn, request.arguments);
     if (name == "dials") return dials();
     if (name == "hangup") return hang_up_dial(turn, request.arguments.integer("dial"));
-    if (request.arguments.find("member")) return command_member(turn, name, number, request.arguments.integer("member"), request.arguments);
+    if (request.arguments.find("member")) return command_member(turn, name, number, member_of(number, request.arguments), request.arguments);
     if (name == "record-start") return command_record(turn, number, request.arguments.flag("legs"));
     return command_conference(turn, name, number);
 }
@@ -102,6 +102,7 @@ local::Value Core::row_of(const Leg& leg) const {
                                  {"deaf", leg.deaf},
                                  {"hand", leg.hand},
                                  {"talking", leg.talking},
+                                 {"attendee", leg.given.attendee_id},
                                  {"since", leg.member != 0 ? time_text(leg.joined_at) : std::string()}});
 }
 
@@ -120,6 +121,17 @@ Core::Outcome Core::members(std::string_view number) const {
 Conference* Core::find_conference(std::string_view number) {
     const auto found = conferences_.find(number);
     return found == conferences_.end() ? nullptr : &found->second;
+}
+
+// An attendee who is not there has no number, and nobody has number 0.
+std::int64_t Core::member_of(std::string_view number, const local::Value& arguments) {
+    const auto* attendee = arguments.find("member")->as_text();
+    if (!attendee) return arguments.integer("member");
+    const auto* conference = find_conference(number);
+    if (!conference || attendee->empty()) return 0;
+    for (const auto& [member, id] : conference->members)
+        if (const Leg* leg = find(id); leg && leg->given.attendee_id == *attendee) return member;
+    return 0;
 }
 
 // Null for a member who was there and has left.

@@ -111,8 +111,7 @@ void Core::answer(base::Now now, std::uint64_t question, const Answer& answer, E
     if (pending.dial != 0) return on_number_checked(turn, pending.dial, answer);
     Leg* leg = find(pending.leg);
     if (!leg) return;
-    if (leg->stage == Leg::Stage::resolving) return on_resolved(turn, *leg, answer, pending.passcode_given);
-    on_keyed(turn, *leg, answer);
+    on_resolved(turn, *leg, answer, pending.passcode_given);
 }
 
 void Core::media(base::Now now, const MediaEvent& event, Effects& effects) {

@@ -23,6 +23,7 @@
 #include "base/random.hpp"
 #include "base/text.hpp"
 #include "base/time.hpp"
+#include "conf-bridge/attempts.hpp"
 #include "conf-bridge/conference.hpp"
 #include "conf-bridge/config.hpp"
 #include "conf-bridge/leg.hpp"
@@ -119,7 +120,6 @@ private:
     };
     enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat, session, ring, redial, referral };
     enum class Errand : std::uint8_t { bye, refresh, call, refer };  // what a request of ours was for
-    enum class Entry : std::uint8_t { admitted, ask_passcode, wrong_passcode, unknown, unavailable, full, locked, too_many };
 
     // core.cpp: inputs and answers
     void handle(Turn turn, const sip::Event& event, const sip::Hop& source);
@@ -144,17 +144,44 @@ private:
     void on_invite(Turn turn, sip::ServerId server, const sip::Hop& source);
     void open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key);
     std::string contact_for(const sip::Hop& source, const sip::Uri& uri) const;
-    void resolve(Turn turn, Leg& leg, std::string passcode);
-    Entry judge(const Answer& answer, bool passcode_given) const;
-    Entry take_seat(Turn turn, Leg& leg, const local::Value& found);
-    Entry open_conference(Turn turn, const Leg& leg, const std::string& number, const local::Value& found);
-    void on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given);
-    void refuse_entry(Turn turn, Leg& leg, Entry entry);
-    void count_refusal(Entry entry);
     void ask_for_media(Turn turn, Leg& leg);
     unsigned least_loaded() const;
     void on_opened(Turn turn, Leg& leg, const base::SocketAddress& local);
     void on_closed(Turn turn, Leg& leg);
+
+    // seating.cpp: from what the caller gives to a seat, or a refusal
+    void begin_entry(Turn turn, Leg& leg);
+    void resolve(Turn turn, Leg& leg, std::string passcode);
+    Verdict judge(const Answer& answer, bool passcode_given) const;
+    void on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given);
+    void proceed(Turn turn, Leg& leg);
+    void note_miss(Turn turn, Leg& leg);
+    Surroundings surroundings(Turn turn, const Leg& leg);
+    void choose_language(Leg& leg, std::string_view directory) const;
+    std::string_view caller_of(const Leg& leg, std::string& scratch) const;
+    void take_seat(Turn turn, Leg& leg);
+    Conference& open_conference(Turn turn, const Leg& leg, const std::string& number, const local::Value& found);
+    void refuse_entry(Turn turn, Leg& leg);
+    void count_refusal(Refusal refusal);
+    // Answered callers: keys, waiting, and farewells that are spoken.
+    void ask_for_keys(Turn turn, Leg& leg);
+    void key(Turn turn, Leg& leg, char digit);
+    void submit(Turn turn, Leg& leg);
+    void on_digit_timeout(Turn turn, Leg& leg);
+    void settle_in(Turn turn, Leg& leg);
+    void wait(Turn turn, Leg& leg);
+    void greet(Turn turn, Leg& leg);
+    void announce(Turn turn, const Conference& conference, const Leg& about, PromptName tone, PromptName words);
+    void host_came(Turn turn, Conference& conference);
+    void host_went(Turn turn, Conference& conference);
+    bool is_hosted(const Conference& conference);
+    void turn_away(Turn turn, Leg& leg, PromptName prompt, Farewell farewell);
+    void on_prompt_ended(Turn turn, Leg& leg);
+
+    // choices.cpp: what a member keys
+    void press(Turn turn, Leg& leg, char digit);
+    void choose(Turn turn, Leg& leg, MenuKeys::Result result);  // may end the leg
+    void tell_count(Turn turn, Leg& leg, std::vector<PromptName> prompts);
 
     // session.cpp: offers and answers, the dialog
     struct Proposal {
@@ -243,7 +270,7 @@ private:
     void report(Turn turn, Referrer& referrer, int status, bool is_last);
 
     // redirection.cpp: callers whose conference is elsewhere, tickets, conferences of the factory
-    std::optional<Home> home_for(const Leg& leg, const Answer& answer, Entry entry) const;
+    std::optional<Home> home_for(const Leg& leg, const Answer& answer) const;
     void send_home(Turn turn, Leg& leg, Home home);
     void refer_home(Turn turn, Leg& leg, const Home& home);
     std::string ticket_for(const Leg& leg, const Home& home, base::Now now);
@@ -263,14 +290,8 @@ private:
     void arrive(Turn turn, Leg& leg);
     void leave(Turn turn, Leg& leg, Farewell farewell);
     void on_digit(Turn turn, Leg& leg, char digit);
-    void on_digit_timeout(Turn turn, Leg& leg);
-    void submit(Turn turn, Leg& leg);
     void move_or_join(Turn turn, Leg& leg);
-    void try_again(Turn turn, Leg& leg, PromptName prompt);
-    void on_keyed(Turn turn, Leg& leg, const Answer& answer);
-    void turn_away(Turn turn, Leg& leg, Entry entry);
-    void on_prompt_ended(Turn turn, Leg& leg);
-    void play(Turn turn, const Leg& leg, std::optional<PromptName> prompt);
+    void play(Turn turn, const Leg& leg, std::vector<PromptName> prompts);  // in the leg's language; none: be silent
     void set_held(Turn turn, Leg& leg);
     void set_talking(Turn turn, Leg& leg, bool talking);
     void publish(Turn turn, std::string_view event, const Leg& leg, std::initializer_list<local::Value::Member> more = {});
@@ -321,6 +342,7 @@ private:
     Outcome command_member(Turn turn, std::string_view name, std::string_view number, std::int64_t member, const local::Value& arguments);
     Outcome command_conference(Turn turn, std::string_view name, std::string_view number);
     local::Value row_of(const Leg& leg) const;
+    std::int64_t member_of(std::string_view number, const local::Value& arguments);  // 0: nobody
 
     // statistics.cpp: what was measured
     std::uint64_t talked_ms(base::Now now, const Leg& leg) const;
@@ -366,6 +388,7 @@ private:
     std::map<std::string, Conference, std::less<>> conferences_;
     sip::Notifier notifier_;
     Outbound outbound_;
+    Attempts attempts_;
     std::vector<std::size_t> load_;  // legs of each media thread
     sip::Message message_;           // the message at hand: just received, or a stored INVITE split again
     std::string scratch_;

@@ -9,8 +9,7 @@ void Core::enter(Turn turn, Leg& leg) {
     if (!leg.in_lobby()) return join(turn, leg);
     attach(turn, leg);
     if (leg.outgoing.home) return refer_home(turn, leg, *std::exchange(leg.outgoing.home, std::nullopt));
-    play(turn, leg, leg.tries > 0 ? PromptName::wrong_passcode : PromptName::enter_passcode);
-    arm(leg.id, Alarm::digits, turn.now.steady + config_.digit_timeout);
+    ask_for_keys(turn, leg);
 }
 
 void Core::attach(Turn turn, Leg& leg) {
@@ -29,8 +28,10 @@ void Core::join(Turn turn, Leg& leg) {
     leg.member = ++conference.last_member;
     leg.joined_at = turn.now.wall;
     conference.members.emplace(leg.member, leg.id);
-    if (leg.waiting) return publish(turn, "waiting", leg);
-    arrive(turn, leg);
+    settle_in(turn, leg);
+    if (!leg.waiting) return arrive(turn, leg);
+    publish(turn, "waiting", leg);
+    wait(turn, leg);
 }
 
 // Into the mix: at once, or when one who waits is let in.
@@ -40,12 +41,14 @@ void Core::arrive(Turn turn, Leg& leg) {
     note(turn, base::Severity::info, leg, "leg joined conference=" + leg.conference + " member=" + std::to_string(leg.member));
     record_member(turn, *find_conference(leg.conference), leg);
     set_held(turn, leg);
-    if (leg.digit_count > 0) play(turn, leg, PromptName::joined);
+    greet(turn, leg);
 }
 
 void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
     auto* conference = find_conference(leg.conference);
     if (!conference) return;
+    const bool was_inside = leg.member != 0 && !leg.waiting;
+    const auto number = conference->number;
     if (leg.member != 0) {
         set_talking(turn, leg, false);
         publish(turn, "left", leg, {{"reason", farewell.text}});
@@ -55,7 +58,9 @@ void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
     conference->members.erase(leg.member);
     leg.conference.clear();
     leg.member = 0;
-    drop_if_empty(turn, *conference);
+    if (was_inside) announce(turn, *conference, leg, PromptName::tone_out, PromptName::member_left);
+    if (was_inside && leg.host) host_went(turn, *conference);
+    if (auto* rest = find_conference(number)) drop_if_empty(turn, *rest);
 }
 
 // Calls of ours that nobody has joined by keep no conference alive: they end with it.
@@ -82,44 +87,9 @@ void Core::drop_if_empty(Turn turn, Conference& conference) {
 void Core::on_digit(Turn turn, Leg& leg, char digit) {
     publish(turn, "digits", leg, {{"digits", "*"}});
     if (leg.outgoing.confirming) return on_confirm_digit(turn, leg, digit);
-    if (!leg.in_lobby() || leg.asking || leg.farewell || leg.outgoing.referral) return;
-    if (digit == '#') return submit(turn, leg);
-    if (leg.digit_count++ < config_.passcode_length) leg.digits += digit;
-    play(turn, leg, std::nullopt);
-    arm(leg.id, Alarm::digits, turn.now.steady + config_.digit_timeout);
-}
-
-void Core::on_digit_timeout(Turn turn, Leg& leg) {
-    if (leg.farewell) return hang_up(turn, leg, *leg.farewell);
-    if (leg.in_lobby() && !leg.asking) submit(turn, leg);
-}
-
-void Core::submit(Turn turn, Leg& leg) {
-    disarm(leg.id, Alarm::digits);
-    if (leg.digit_count == 0) return try_again(turn, leg, PromptName::enter_passcode);
-    if (leg.digit_count > config_.passcode_length) return try_again(turn, leg, PromptName::wrong_passcode);
-    leg.asking = true;
-    resolve(turn, leg, std::exchange(leg.digits, {}));
-}
-
-void Core::try_again(Turn turn, Leg& leg, PromptName prompt) {
-    leg.digits.clear();
-    leg.digit_count = 0;
-    count_refusal(Entry::wrong_passcode);
-    if (++leg.tries >= config_.passcode_tries) return turn_away(turn, leg, Entry::wrong_passcode);
-    play(turn, leg, prompt);
-    arm(leg.id, Alarm::digits, turn.now.steady + config_.digit_timeout);
-}
-
-void Core::on_keyed(Turn turn, Leg& leg, const Answer& answer) {
-    leg.asking = false;
-    auto entry = judge(answer, true);
-    if (auto home = home_for(leg, answer, entry)) return send_home(turn, leg, std::move(*home));
-    if (entry == Entry::wrong_passcode) return try_again(turn, leg, PromptName::wrong_passcode);
-    if (entry == Entry::admitted) entry = take_seat(turn, leg, *answer);
-    if (entry == Entry::admitted) return move_or_join(turn, leg);
-    count_refusal(entry);
-    turn_away(turn, leg, entry);
+    if (leg.farewell || leg.outgoing.referral) return;
+    if (leg.entry.wants_keys() || leg.entry.waits()) return key(turn, leg, digit);
+    if (leg.member != 0) press(turn, leg, digit);
 }
 
 // A room lives on one thread: a leg that waited on another goes there with its ports.
@@ -132,23 +102,7 @@ void Core::move_or_join(Turn turn, Leg& leg) {
     leg.moving = true;
 }
 
-// The caller hears why, then BYE follows; the alarm is for prompts that do not end.
-void Core::turn_away(Turn turn, Leg& leg, Entry entry) {
-    PromptName prompt = PromptName::unavailable;
-    if (entry == Entry::wrong_passcode) prompt = PromptName::not_admitted;
-    if (entry == Entry::full) prompt = PromptName::conference_full;
-    if (entry == Entry::locked) prompt = PromptName::conference_locked;
-    leg.farewell = entry == Entry::unavailable ? kNoDirectory : kNotAdmitted;
-    play(turn, leg, prompt);
-    arm(leg.id, Alarm::digits, turn.now.steady + config_.digit_timeout);
-}
-
-void Core::on_prompt_ended(Turn turn, Leg& leg) {
-    if (leg.farewell) return hang_up(turn, leg, *leg.farewell);
-    if (leg.outgoing.confirming) play(turn, leg, PromptName::press_one);  // a voicemail's greeting may have drowned it
-}
-
-void Core::play(Turn turn, const Leg& leg, std::optional<PromptName> prompt) { tell(turn, leg, PlayPrompt{leg.id, prompt}); }
+void Core::play(Turn turn, const Leg& leg, std::vector<PromptName> prompts) { tell(turn, leg, PlayPrompt{leg.id, leg.language, std::move(prompts)}); }
 
 void Core::set_held(Turn turn, Leg& leg) {
     if (leg.held == leg.agreed->held) return;
@@ -171,7 +125,7 @@ void Core::set_talking(Turn turn, Leg& leg, bool talking) {
 
 void Core::publish(Turn turn, std::string_view event, const Leg& leg, std::initializer_list<local::Value::Member> more) {
     auto fields = local::Value::object(
-        {{"conference", leg.conference}, {"member", leg.member}, {"identity", shown(leg)}, {"name", shown_name(leg)}});
+        {{"conference", leg.conference}, {"member", leg.member}, {"identity", shown(leg)}, {"name", shown_name(leg)}, {"attendee", leg.given.attendee_id}});
     for (const auto& [name, value] : more) fields.set(name, value);
     turn.effects.publish.push_back({event, std::move(fields)});
     follow(turn, event, leg);

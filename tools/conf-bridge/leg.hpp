@@ -7,6 +7,8 @@
 #include <string_view>
 
 #include "base/time.hpp"
+#include "conf-bridge/entry.hpp"
+#include "conf-bridge/menu.hpp"
 #include "conf-bridge/outbound.hpp"
 #include "conf-bridge/parameters.hpp"
 #include "conf-bridge/session_timer.hpp"
@@ -116,11 +118,14 @@ struct Leg : Standing {
 
     Outgoing outgoing;  // calls and referrals of ours
 
-    // Lobby.
+    // Entry.
+    Entry entry;
+    std::optional<local::Value> found;  // the directory's answer, until there is a seat
     std::string digits;
-    std::size_t digit_count = 0;
-    std::uint32_t tries = 0;
-    bool asking = false;  // the directory judges what was keyed
+    MenuKeys menu;
+    std::size_t language = 0;           // of Config::languages
+    base::Instant wait_ends{};
+    bool hears_music = false;           // while it waits
 
     bool in_lobby() const { return conference.empty(); }
     bool is_confirmed() const { return stage == Stage::confirmed; }

@@ -55,7 +55,8 @@ struct AdmitLeg {  // out of the room's lobby
 };
 struct PlayPrompt {
     media::LegId leg;
-    std::optional<PromptName> prompt;  // empty: be silent
+    std::size_t language = 0;
+    std::vector<PromptName> prompts;  // one after another; none: be silent
 };
 struct DeafenLeg {  // but for its prompts
     media::LegId leg;

@@ -214,7 +214,7 @@ void MediaThread::Impl::operator()(const AdmitLeg& what) {
 void MediaThread::Impl::operator()(const PlayPrompt& what) {
     auto* leg = find(what.leg);
     if (!leg || !leg->place) return;
-    leg->place->room.play(what.leg, what.prompt ? options.prompts[static_cast<std::size_t>(*what.prompt)] : nullptr);
+    leg->place->room.play(what.leg, options.prompts->joined(what.language, what.prompts));
 }
 
 void MediaThread::Impl::operator()(const DeafenLeg& what) {

@@ -14,6 +14,7 @@
 #include "base/socket_address.hpp"
 #include "base/time.hpp"
 #include "conf-bridge/media_link.hpp"
+#include "conf-bridge/prompt_library.hpp"
 #include "media/room.hpp"
 
 namespace confab::bridge {
@@ -24,7 +25,7 @@ struct MediaOptions {
     int dscp = 0, receive_buffer = 0;
     base::milliseconds rtcp_interval{5000};
     media::RoomPolicy policy;
-    std::array<media::Prompt, kPromptFiles.size()> prompts;
+    std::shared_ptr<const PromptLibrary> prompts;
 };
 
 struct MediaReport {

@@ -6,7 +6,7 @@
 namespace confab::bridge {
 
 enum class Metric {
-    requests, malformed, dropped, oversized, invites, answered, joined, refused_untrusted, refused_unknown, refused_passcode, refused_full,
+    requests, malformed, dropped, oversized, invites, answered, joined, refused_untrusted, refused_unknown, refused_passcode, refused_attempts, refused_time, refused_full,
     refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped, refreshes, expired_sessions,
     beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, rtp_unauthentic, rtcp_received, rtcp_sent, rtcp_rejected,
     dials, dials_connected, dials_failed, dials_refused, referrals, referrals_failed, refers, redirected, redirects_refused,
@@ -25,7 +25,9 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_joined", metrics::Kind::counter, "Legs that became members of a conference"},
     {"confab_bridge_refused_untrusted", metrics::Kind::counter, "Calls from peers outside trusted, answered 403"},
     {"confab_bridge_refused_unknown", metrics::Kind::counter, "Calls to unknown numbers, answered 404"},
-    {"confab_bridge_refused_passcode", metrics::Kind::counter, "Wrong passcodes, by header, URI or keys"},
+    {"confab_bridge_refused_passcode", metrics::Kind::counter, "Wrong passcodes, leader PINs and security codes, by header, URI or keys"},
+    {"confab_bridge_refused_attempts", metrics::Kind::counter, "Calls refused because of too many wrong codes of their caller"},
+    {"confab_bridge_refused_time", metrics::Kind::counter, "Legs turned away because the conference had not started or was over"},
     {"confab_bridge_refused_full", metrics::Kind::counter, "Legs turned away from full conferences"},
     {"confab_bridge_refused_locked", metrics::Kind::counter, "Legs turned away from locked conferences"},
     {"confab_bridge_refused_media", metrics::Kind::counter, "Offers answered 400, 415 or 488, and answers in ACK that ended their leg"},

@@ -48,6 +48,8 @@ bool Core::set_host(Turn turn, Leg& leg, bool host) {
     if (leg.host == host) return false;
     leg.host = host;
     publish(turn, "role", leg, {{"role", leg.role()}});
+    if (host && leg.waiting) return admit(turn, leg);
+    if (host) host_came(turn, *find_conference(leg.conference));
     return true;
 }
 

@@ -46,8 +46,8 @@ std::string address_at(const Home& home, const Leg& leg) {
 }  // namespace
 
 // Empty for a conference that lives here, and for whoever is refused anyway.
-std::optional<Home> Core::home_for(const Leg& leg, const Answer& answer, Entry entry) const {
-    if (!answer || (entry != Entry::admitted && entry != Entry::ask_passcode)) return std::nullopt;
+std::optional<Home> Core::home_for(const Leg& leg, const Answer& answer) const {
+    if (!answer || leg.entry.state() == EntryState::refused || leg.entry.missed()) return std::nullopt;
     Home home{std::string(answer->text("home")), std::string(answer->text("home_bridge")), std::string(answer->text("conference"))};
     const auto uri = sip::parse_uri(home.uri);
     if (!uri || uri->host.empty() || !uri->headers.empty() || home.uri.find_first_of("<>\" \r\n") != home.uri.npos) return std::nullopt;
@@ -55,7 +55,8 @@ std::optional<Home> Core::home_for(const Leg& leg, const Answer& answer, Entry e
                                     uri->port != 0 ? uri->port : sip::default_port(sip::Transport::udp)};
     const auto is_here = [&](const config::Listener& listener) { return uri->ip() && listener.visible() == there; };
     if (home.bridge == config_.name || std::ranges::any_of(listeners_, is_here)) return std::nullopt;
-    if (entry == Entry::admitted) home.seat = leg.host ? Ticket::Seat::host : Ticket::Seat::participant;
+    // Who still owes a code is asked for it over there.
+    if (!leg.entry.wants_keys()) home.seat = leg.entry.is_host() ? Ticket::Seat::host : Ticket::Seat::participant;
     return home;
 }
 
@@ -77,7 +78,7 @@ void Core::send_home(Turn turn, Leg& leg, Home home) {
     const bool is_too_far = leg.outgoing.hops >= config_.redirect_limit;
     counters_.add(is_too_far ? Metric::redirects_refused : Metric::redirected);
     if (leg.stage != Leg::Stage::resolving) {
-        if (is_too_far) return turn_away(turn, leg, Entry::unavailable);
+        if (is_too_far) return turn_away(turn, leg, PromptName::unavailable, kNoDirectory);
         return refer_home(turn, leg, home);
     }
     if (is_too_far) {
@@ -96,7 +97,7 @@ void Core::send_home(Turn turn, Leg& leg, Home home) {
 // Referred-By carries the ticket too: phones copy it into the call that they make (RFC 3892), whatever becomes of Refer-To's parameters.
 void Core::refer_home(Turn turn, Leg& leg, const Home& home) {
     disarm(leg.id, Alarm::digits);
-    play(turn, leg, std::nullopt);
+    play(turn, leg, {});
     const auto ticket = ticket_for(leg, home, turn.now);
     note(turn, base::Severity::info, leg, "conference lives elsewhere home=" + home.uri);
     refer(turn, leg, Referral::Why::misdirected, with_parameter(address_at(home, leg), config_.ticket_parameter, ticket),
@@ -130,7 +131,7 @@ std::optional<Ticket> Core::take_ticket(Turn turn, Leg& leg, const sip::Uri& uri
 bool Core::resolve_by_ticket(Turn turn, Leg& leg, const sip::Uri& uri) {
     const auto ticket = take_ticket(turn, leg, uri);
     if (!ticket) return false;
-    leg.host = ticket->seat == Ticket::Seat::host;
+    leg.entry.vouch(ticket->seat == Ticket::Seat::host);
     const auto id = ++last_question_;
     questions_.emplace(id, Pending{.leg = leg.id});
     turn.effects.ask.push_back(
@@ -145,16 +146,19 @@ void Core::open_adhoc(Turn turn, Leg& leg, const sip::Hop& source) {
     uri.user = leg.number;
     leg.contact = contact_for(source, uri);
     leg.host = true;
-    if (open_conference(turn, leg, leg.number, local::Value::object({{"name", leg.name}})) != Entry::admitted)
-        return refuse_entry(turn, leg, Entry::too_many);
-    find_conference(leg.number)->is_adhoc = true;
+    if (conferences_.size() >= config_.conferences) {
+        leg.entry.refuse(Refusal::busy);
+        return refuse_entry(turn, leg);
+    }
+    open_conference(turn, leg, leg.number, local::Value::object({{"name", leg.name}})).is_adhoc = true;
     join_adhoc(turn, leg);
 }
 
 void Core::join_adhoc(Turn turn, Leg& leg) {
-    const auto entry = take_seat(turn, leg, local::Value::object({{"conference", leg.number}}));
-    if (entry != Entry::admitted) return refuse_entry(turn, leg, entry);
-    ask_for_media(turn, leg);
+    leg.found = local::Value::object({{"conference", leg.number}});
+    leg.entry.vouch(leg.host);
+    leg.entry.resolved(Verdict::right, {}, leg.given, surroundings(turn, leg), config_);
+    proceed(turn, leg);
 }
 
 }  // namespace confab::bridge

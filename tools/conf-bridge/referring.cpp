@@ -66,7 +66,7 @@ void Core::on_referral_failed(Turn turn, Leg& leg, int status) {
         return publish(turn, "transfer-failed", leg, {{"target", referral.target}, {"code", status}});
     note(turn, base::Severity::info, leg, "a misdirected caller did not go status=" + std::to_string(status));
     leg.farewell = kNotMoved;
-    play(turn, leg, PromptName::unavailable);
+    play(turn, leg, {PromptName::unavailable});
     arm(leg.id, Alarm::digits, turn.now.steady + config_.digit_timeout);
 }
 

@@ -1,6 +1,5 @@
 #include "conf-bridge/shell.hpp"
 
-#include <filesystem>
 #include <optional>
 
 #include "conf-bridge/config.hpp"
@@ -13,13 +12,11 @@
 #include "io/engine.hpp"
 #include "io/local_client.hpp"
 #include "io/secret.hpp"
-#include "io/sound_file.hpp"
 #include "log/log.hpp"
 
 namespace confab::bridge {
 namespace {
 
-constexpr int kSampleRate = 8000;
 constexpr base::milliseconds kTick{20};
 
 Config config_of(const config::Entries& entries) {
@@ -41,32 +38,13 @@ io::LocalClient::Handlers locate_handlers() {
     return handlers;
 }
 
-std::string prompt_directory(const Config& config) {
-    if (!config.prompts.empty()) return config.prompts;
-    std::error_code error;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-    return (program.parent_path().parent_path() / "share/confab/prompts/en").string();
-}
-
-using Prompts = std::array<media::Prompt, kPromptFiles.size()>;
-
-std::expected<Prompts, std::string> read_prompts(const Config& config) {
-    Prompts prompts;
-    for (std::size_t i = 0; i < prompts.size(); ++i) {
-        auto sound = io::read_sound(prompt_directory(config) + '/' + std::string(kPromptFiles[i]) + ".wav", kSampleRate);
-        if (!sound) return std::unexpected(sound.error());
-        prompts[i] = std::make_shared<const media::Sound>(kSampleRate, std::move(*sound));
-    }
-    return prompts;
-}
-
-Prompts prompts_of(const Config& config) {
+std::shared_ptr<const PromptLibrary> prompts_of(const Config& config) {
     auto prompts = read_prompts(config);
     if (!prompts) throw io::StartupError(io::kConfig, "prompts: " + prompts.error());
-    return std::move(*prompts);
+    return std::make_shared<const PromptLibrary>(std::move(*prompts));
 }
 
-MediaOptions media_options(const Config& config, const Prompts& prompts, unsigned thread) {
+MediaOptions media_options(const Config& config, std::shared_ptr<const PromptLibrary> prompts, unsigned thread) {
     MediaOptions options;
     options.address = config.media_address;
     const auto pairs = (static_cast<unsigned>(config.media_ports.high) - config.media_ports.low + 1) / 2 / config.media_threads;
@@ -80,13 +58,13 @@ MediaOptions media_options(const Config& config, const Prompts& prompts, unsigne
     options.policy.automatic_gain = config.automatic_gain;
     options.policy.max_delay = static_cast<unsigned>(config.max_delay.count());
     options.policy.media_timeout = static_cast<unsigned>(config.media_timeout / kTick);
-    options.prompts = prompts;
+    options.prompts = std::move(prompts);
     return options;
 }
 
 class Shell : public app::Daemon {
 public:
-    Shell(app::Frame& frame, const Config& config)
+    Shell(app::Frame& frame, const Config& config, const std::shared_ptr<const PromptLibrary>& prompts)
         : frame_(frame),
           engine_(frame.loop(), config, core_, {.act = [this](Effects& effects) { act(effects); }, .turned = [this] { report_drained(); }}),
           core_(config, engine_.listeners(), io::kernel_seed()),
@@ -97,7 +75,7 @@ public:
               engine_.turn([&](base::Now now, Effects& effects) { core_.recording_ended(now, ended, effects); });
           }) {
         if (call_log_) close_recovered_calls();
-        start_media(config);
+        start_media(config, prompts);
         if (!config.ticket_secret_file.empty()) core_.use_ticket_secret(io::take_secret("ticket-secret-file", config.ticket_secret_file));
         engine_.turn([this](base::Now now, Effects& effects) { core_.start(now, effects); });
     }
@@ -149,8 +127,7 @@ private:
         if (draining_ && core_.is_idle()) frame_.drained();
     }
 
-    void start_media(const Config& config) {
-        const auto prompts = prompts_of(config);
+    void start_media(const Config& config, const std::shared_ptr<const PromptLibrary>& prompts) {
         counts_.resize(config.media_threads);
         for (unsigned thread = 0; thread < config.media_threads; ++thread) {
             auto deliver = [this, alive = std::weak_ptr<int>(alive_), &loop = frame_.loop()](MediaReport report) {
@@ -255,7 +232,7 @@ void check(const config::Entries& entries, config::Problems& problems) {
     io::CallLog::check(config.call_log, entries, problems);
     io::check_secret("ticket-secret-file", config.ticket_secret_file, entries, problems);
     if (const auto prompts = read_prompts(config); !prompts)
-        problems.push_back({config::place_of(entries, "prompts"), "prompts", "a directory with the voice prompts", prompts.error()});
+        problems.push_back({config::place_of(entries, "prompts"), "prompts", "a directory with voice prompts", prompts.error()});
 }
 
 }  // namespace
@@ -273,7 +250,10 @@ const app::Program& program() {
         .metrics = kMetricRows,
         .check = check,
         .start = [](app::Frame& frame, const config::Entries& entries) -> std::unique_ptr<app::Daemon> {
-            return std::make_unique<Shell>(frame, config_of(entries));
+            auto config = config_of(entries);
+            const auto prompts = prompts_of(config);
+            config.languages = prompts->languages;
+            return std::make_unique<Shell>(frame, config, prompts);
         },
     };
     return kProgram;

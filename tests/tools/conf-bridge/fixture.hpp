@@ -30,6 +30,7 @@ inline Config default_config() {
         },
         problems);
     for (const auto& problem : problems) throw std::runtime_error(problem.text());
+    config.languages = {"de", "en", "fr"};
     return config;
 }
 

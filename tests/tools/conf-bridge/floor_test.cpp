@@ -11,7 +11,7 @@ namespace {
 // The prompt that the caller hears now; count_ for none.
 PromptName heard(const Rig& rig) {
     const auto* play = rig.last_media<PlayPrompt>();
-    return play && play->prompt ? *play->prompt : PromptName::count_;
+    return play && !play->prompts.empty() ? play->prompts.front() : PromptName::count_;
 }
 
 }  // namespace

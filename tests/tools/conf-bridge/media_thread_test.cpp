@@ -59,7 +59,9 @@ struct Stage {
         options.high_port = high;
         options.policy.media_timeout = 25;
         options.rtcp_interval = base::milliseconds(100);
-        options.prompts.fill(std::make_shared<media::Sound>(8000, std::vector<std::int16_t>(4 * media::kFrame, 8000)));
+        auto library = std::make_shared<PromptLibrary>();
+        library->prompts.emplace_back().fill(std::make_shared<media::Sound>(8000, std::vector<std::int16_t>(4 * media::kFrame, 8000)));
+        options.prompts = std::move(library);
         return options;
     }
     void order(decltype(MediaCommand::what) what) { thread.post({{0, std::move(what)}}); }
@@ -118,7 +120,7 @@ TEST_CASE("two legs of a room hear each other over real sockets", "[bridge]") {
     REQUIRE(stage.until([&] { return bob.quiet > 10; }, speak));
     CHECK(bob.loud <= 1);  // one may have been under way
 
-    stage.order(PlayPrompt{{2}, PromptName::joined});
+    stage.order(PlayPrompt{{2}, 0, {PromptName::joined}});
     REQUIRE(stage.until([&] { return stage.find(prompt_ended, 2) && bob.loud >= 4; }, speak));
     REQUIRE(stage.until([&] { return stage.find(media_stopped, 1) && stage.find(media_stopped, 2); }));
 
