@@ -66,6 +66,16 @@ config::Table make_keys() {
             "How often a leg is sent an RTCP report, on average; each leg's pauses vary around it.").between(100, 60'000),
         key("max-delay", &Config::max_delay, "300ms",
             "Most sound that is held back to even out the network's jitter; what piles up beyond is left out.").between(60, 500),
+        key("replaces", &Config::replaces, "caller",
+            "Whose call an INVITE with Replaces (RFC 3891) may take over. caller: that of the same identity, or of the one whom Referred-By names. "
+            "any: that of anybody whose dialog it knows. off: nobody's.")
+            .is_live(),
+        key("attendee-takes-over", &Config::attendee_takes_over, "no",
+            "Whether a call with the attendee ID of a member takes that member's place, instead of a place of its own.")
+            .is_live(),
+        key("early-announcements", &Config::early_announcements, "no",
+            "Whether a refused caller hears why, as early media, before the refusal's code; the code then comes as many seconds later.")
+            .is_live(),
         key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("automatic-gain", &Config::automatic_gain, "no", "Brings talkers to one loudness, slowly and within 12 dB."),
@@ -92,6 +102,7 @@ config::Table make_keys() {
     config::append<Config, ParameterKeys>(keys, parameter_keys());
     config::append<Config, SubscriptionKeys>(keys, subscription_keys());
     config::append<Config, OutboundKeys>(keys, outbound_keys());
+    config::append<Config, AgreementKeys>(keys, agreement_keys());
     config::append<Config, config::Signalling>(keys, config::signalling_keys());
     return keys;
 }
@@ -135,6 +146,7 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
     if (!is_token(config.name)) complain(entries, problems, "name", "letters, digits and -._", config.name);
     check_parameters(config, entries, problems);
     check_outbound(config, entries, problems);
+    check_agreement(config, entries, problems);
     if (config.locate_control.kind != config::ControlAddress::Kind::unix_path)
         complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
     check_subscriptions(config, entries, problems);
@@ -151,6 +163,7 @@ void take_live(Config& running, const Config& fresh) {
     take_live(static_cast<OutboundKeys&>(running), fresh);
     running.beat_interval = fresh.beat_interval;
     static_cast<ParameterKeys&>(running) = fresh;
+    static_cast<AgreementKeys&>(running) = fresh;
     running.wrong_passcode = fresh.wrong_passcode;
     running.wrong_passcode_code = fresh.wrong_passcode_code;
     running.full_code = fresh.full_code;
@@ -159,6 +172,9 @@ void take_live(Config& running, const Config& fresh) {
     running.passcode_length = fresh.passcode_length;
     running.digit_timeout = fresh.digit_timeout;
     running.session_timer = fresh.session_timer;
+    running.replaces = fresh.replaces;
+    running.attendee_takes_over = fresh.attendee_takes_over;
+    running.early_announcements = fresh.early_announcements;
     running.session_expires = fresh.session_expires;
     running.min_se = fresh.min_se;
     running.members = fresh.members;
@@ -171,6 +187,12 @@ void take_live(Config& running, const Config& fresh) {
 }  // namespace confab::bridge
 
 namespace confab::config {
+
+std::optional<bridge::ReplacesUse> Value<bridge::ReplacesUse>::parse(std::string_view text) {
+    using bridge::ReplacesUse;
+    static constexpr Word<ReplacesUse> kWords[] = {{"off", ReplacesUse::off}, {"caller", ReplacesUse::caller}, {"any", ReplacesUse::any}};
+    return parse_word(text, kWords);
+}
 
 std::optional<bridge::WrongPasscode> Value<bridge::WrongPasscode>::parse(std::string_view text) {
     using bridge::WrongPasscode;

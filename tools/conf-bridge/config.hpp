@@ -9,6 +9,7 @@
 #include "base/socket_address.hpp"
 #include "base/time.hpp"
 #include "conf-bridge/outbound_keys.hpp"
+#include "conf-bridge/agreement.hpp"
 #include "conf-bridge/parameters.hpp"
 #include "conf-bridge/subscriptions.hpp"
 #include "conf-bridge/recording.hpp"
@@ -19,7 +20,10 @@ namespace confab::bridge {
 // What becomes of a caller whose INVITE brings a wrong passcode.
 enum class WrongPasscode : std::uint8_t { reject, prompt };
 
-struct Config : config::Signalling, ParameterKeys, SubscriptionKeys, OutboundKeys {
+// Whose calls an INVITE with Replaces (RFC 3891) may take over.
+enum class ReplacesUse : std::uint8_t { off, caller, any };
+
+struct Config : config::Signalling, ParameterKeys, SubscriptionKeys, OutboundKeys, AgreementKeys {
     std::string name;
     config::Peer address;
     base::IpAddress media_address;
@@ -32,7 +36,8 @@ struct Config : config::Signalling, ParameterKeys, SubscriptionKeys, OutboundKey
     std::uint32_t passcode_tries = 3, passcode_length = 32;
     bool mask_numbers = false;
     base::milliseconds digit_timeout{10'000}, media_timeout{10'000}, rtcp_interval{5000};
-    bool session_timer = true;
+    bool session_timer = true, early_announcements = false, attendee_takes_over = false;
+    ReplacesUse replaces = ReplacesUse::caller;
     base::seconds session_expires{1800}, min_se{90};
     base::milliseconds max_delay{300};
     std::uint32_t loudest = 3, talk_level = 180;
@@ -66,4 +71,10 @@ template <>
 struct confab::config::Value<confab::bridge::RecordingFormat> {
     static std::string_view expected() { return "wav, flac or opus"; }
     static std::optional<confab::bridge::RecordingFormat> parse(std::string_view text);
+};
+
+template <>
+struct confab::config::Value<confab::bridge::ReplacesUse> {
+    static std::string_view expected() { return "off, caller or any"; }
+    static std::optional<confab::bridge::ReplacesUse> parse(std::string_view text);
 };
