@@ -216,6 +216,7 @@ constexpr EventRow kEvents[] = {
     {"waiting", "a caller has a place and waits to be let in", kMemberEvent},
     {"joined", "a caller is in the conference", kMemberEvent},
     {"left", "a member's call ended", kLeftEvent},
+    {"replaced", "a member's place went to another call of theirs", kMemberEvent},
     {"talking", "a member talks", kMemberEvent},
     {"silent", "a member stopped talking", kSilentEvent},
     {"digits", "a caller keyed a digit", kDigitsEvent},

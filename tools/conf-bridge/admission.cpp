@@ -39,12 +39,20 @@ void identify(Leg& leg, const sip::Message& request) {
     leg.name = plain_display(display);
 }
 
-std::span<const std::string_view> Core::option_tags() const {
-    const std::span<const std::string_view> tags = kOptionTags;
-    return config_.session_timer ? tags : tags.first(tags.size() - 1);
+std::vector<std::string_view> Core::option_tags() const {
+    std::vector<std::string_view> tags = {kReliableTag, kNoReferSubTag};
+    if (config_.replaces != ReplacesUse::off) tags.push_back(kReplacesTag);
+    if (config_.session_timer) tags.push_back(kTimerTag);
+    return tags;
 }
 
-std::string Core::capability_lines() const { return allow_line() + std::string(kAllowEvents) + supported_line(option_tags()); }
+std::string Core::capability_lines() const {
+    auto tags = option_tags();
+    std::erase(tags, kReliableTag);
+    return allow_line() + std::string(kAllowEvents) + supported_line(tags);
+}
+
+std::string Core::service_lines() const { return allow_line() + std::string(kAllowEvents) + supported_line(option_tags()); }
 
 bool Core::admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& source) {
     const auto unsupported = unsupported_line(message_, option_tags());
@@ -83,11 +91,15 @@ void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
     if (draining_ || legs_.size() >= config_.legs) return refuse_busy(turn, server, source);
     if (!admit_content(turn, server, source) || !admit_interval(turn, server, source)) return;
     if (!message_.body.empty()) {
-        if (const auto answered = answer_offer(Leg{}, message_.body); !answered) {
+        Leg asked;
+        if (config_.srtp != SrtpUse::off) asked.cryptos = make_cryptos(random_);
+        if (const auto answered = answer_offer(asked, message_.body); !answered) {
             counters_.add(Metric::refused_media);
             return reply(turn, server, source, answered.error());
         }
     }
+    const auto replaced = replaced_by();
+    if (!replaced) return reply(turn, server, source, replaced.error());
     std::string call_key = std::string(message_.call_id) + '\n' + std::string(message_.from_tag);
     if (const auto twin = by_call_.find(call_key); twin != by_call_.end()) {
         if (const Leg* leg = find(twin->second); leg && leg->dialog.remote_cseq == message_.cseq) return reply(turn, server, source, 482);
@@ -98,10 +110,11 @@ void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
         counters_.add(Metric::refused_unknown);
         return reply(turn, server, source, 404);
     }
-    open_leg(turn, server, source, *uri, std::move(call_key));
+    open_leg(turn, server, source, *uri, std::move(call_key), *replaced);
 }
 
-void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key) {
+void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key,
+                    media::LegId replaced) {
     auto dialog = sip::Dialog::accept(message_, source, random_.token(kTagLength));
     if (!dialog) return reply(turn, server, source, 400);
     auto owned = std::make_unique<Leg>();
@@ -116,6 +129,7 @@ void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, con
     leg.number = dialled_number(uri);
     leg.session_id = random_.next() >> 2;  // RFC 8866 §5.2: a numeric string that others read as a signed integer
     leg.session_version = 1;
+    if (config_.srtp != SrtpUse::off) leg.cryptos = make_cryptos(random_);
     identify(leg, message_);
     legs_.emplace(leg.id.value, std::move(owned));
     by_tag_.emplace(leg.dialog.id.local_tag, leg.id);
@@ -123,6 +137,8 @@ void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, con
     by_server_.emplace(server, leg.id);
     leg.given = parameters_of(message_, uri, config_);
     choose_language(leg, {});
+    leg.replaced = replaced;
+    if (sit_beside(leg)) return ask_for_media(turn, leg);
     if (uri.user == config_.factory) return open_adhoc(turn, leg, source);
     if (const auto running = conferences_.find(leg.number); running != conferences_.end() && running->second.is_adhoc) return join_adhoc(turn, leg);
     if (resolve_by_ticket(turn, leg, uri)) return;
@@ -155,6 +171,7 @@ void Core::on_opened(Turn turn, Leg& leg, const base::SocketAddress& local) {
         leg.moving = false;
         return join(turn, leg);
     }
+    if (leg.announcement) return announce(turn, leg);
     sip::split(leg.request, message_, sip::is_stream(leg.source.transport));
     const auto proposal = describe(leg);
     if (!proposal) {

@@ -83,6 +83,7 @@ void Core::start_call(Turn turn, Dial& dial) {
     leg.name = dial.name;
     leg.identity = sip::address_key(*sip::parse_uri(dial.target.uri)).value_or(dial.target.uri);
     leg.session_id = random_.next() >> 2;
+    if (config_.srtp != SrtpUse::off) leg.cryptos = make_cryptos(random_);
     leg.session_version = 1;
     address_call(leg, dial, conference);
     dial.leg = leg.id;
@@ -110,7 +111,7 @@ void Core::address_call(Leg& leg, const Dial& dial, const Conference& conference
 
 void Core::call(Turn turn, Leg& leg) {
     const Dial* dial = outbound_.book.find(leg.outgoing.dial);
-    leg.description = sdp::offer(local_media(leg));
+    leg.description = sdp::offer(local_media(leg, true));
     leg.stage = Leg::Stage::calling;
     std::string headers = capability_lines();
     leg.timer.append_request(headers, timer_policy());

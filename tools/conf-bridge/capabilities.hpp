@@ -4,18 +4,20 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "sip/message.hpp"
 
 namespace confab::bridge {
 
 inline constexpr sip::Method kMethods[] = {sip::Method::invite,  sip::Method::ack,  sip::Method::cancel, sip::Method::bye,
-                                           sip::Method::options, sip::Method::info, sip::Method::update, sip::Method::subscribe,
-                                           sip::Method::refer,   sip::Method::notify, sip::Method::message};
+                                           sip::Method::options, sip::Method::info, sip::Method::update, sip::Method::prack,
+                                           sip::Method::subscribe, sip::Method::refer, sip::Method::notify, sip::Method::message};
 inline constexpr std::string_view kAllowEvents = "Allow-Events: conference\r\n";  // RFC 4575
+inline constexpr std::string_view kReliableTag = "100rel";    // RFC 3262
+inline constexpr std::string_view kReplacesTag = "replaces";  // RFC 3891
 inline constexpr std::string_view kTimerTag = "timer";        // RFC 4028
 inline constexpr std::string_view kNoReferSubTag = "norefersub";  // RFC 4488
-inline constexpr std::string_view kOptionTags[] = {kNoReferSubTag, kTimerTag};  // the timer's last: the configuration may turn it off
 
 bool is_served(sip::Method method);
 const std::string& allow_line();                                      // "Allow: …\r\n"

@@ -54,6 +54,16 @@ config::Table make_keys() {
             "How often a leg is sent an RTCP report, on average; each leg's pauses vary around it.").between(100, 60'000),
         key("max-delay", &Config::max_delay, "300ms",
             "Most sound that is held back to even out the network's jitter; what piles up beyond is left out.").between(60, 500),
+        key("replaces", &Config::replaces, "caller",
+            "Whose call an INVITE with Replaces (RFC 3891) may take over. caller: that of the same identity, or of the one whom Referred-By names. "
+            "any: that of anybody whose dialog it knows. off: nobody's.")
+            .is_live(),
+        key("attendee-takes-over", &Config::attendee_takes_over, "no",
+            "Whether a call with the attendee ID of a member takes that member's place, instead of a place of its own.")
+            .is_live(),
+        key("early-announcements", &Config::early_announcements, "no",
+            "Whether a refused caller hears why, as early media, before the refusal's code; the code then comes as many seconds later.")
+            .is_live(),
         key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("automatic-gain", &Config::automatic_gain, "no", "Brings talkers to one loudness, slowly and within 12 dB."),
@@ -89,6 +99,7 @@ config::Table make_keys() {
     config::append<Config, SubscriptionKeys>(keys, subscription_keys());
     config::append<Config, EntryRules>(keys, entry_keys());
     config::append<Config, OutboundKeys>(keys, outbound_keys());
+    config::append<Config, AgreementKeys>(keys, agreement_keys());
     config::append<Config, config::Signalling>(keys, config::signalling_keys());
     return keys;
 }
@@ -134,6 +145,7 @@ Config read_config(const config::Entries& entries, config::Problems& problems) {
     check_entry_rules(config, entries, problems);
     check_menus(config.menus, entries, problems);
     check_outbound(config, entries, problems);
+    check_agreement(config, entries, problems);
     if (config.locate_control.kind != config::ControlAddress::Kind::unix_path)
         complain(entries, problems, "locate-control", "unix:PATH", config.locate_control.text());
     check_subscriptions(config, entries, problems);
@@ -153,7 +165,11 @@ void take_live(Config& running, const Config& fresh) {
     static_cast<EntryRules&>(running) = fresh;
     running.menus = fresh.menus;
     running.menu_timeout = fresh.menu_timeout;
+    static_cast<AgreementKeys&>(running) = fresh;
     running.session_timer = fresh.session_timer;
+    running.replaces = fresh.replaces;
+    running.attendee_takes_over = fresh.attendee_takes_over;
+    running.early_announcements = fresh.early_announcements;
     running.session_expires = fresh.session_expires;
     running.min_se = fresh.min_se;
     running.members = fresh.members;
@@ -166,6 +182,12 @@ void take_live(Config& running, const Config& fresh) {
 }  // namespace confab::bridge
 
 namespace confab::config {
+
+std::optional<bridge::ReplacesUse> Value<bridge::ReplacesUse>::parse(std::string_view text) {
+    using bridge::ReplacesUse;
+    static constexpr Word<ReplacesUse> kWords[] = {{"off", ReplacesUse::off}, {"caller", ReplacesUse::caller}, {"any", ReplacesUse::any}};
+    return parse_word(text, kWords);
+}
 
 std::optional<bridge::RecordingFormat> Value<bridge::RecordingFormat>::parse(std::string_view text) {
     using bridge::RecordingFormat;

@@ -11,6 +11,7 @@
 #include "conf-bridge/entry_rules.hpp"
 #include "conf-bridge/menu.hpp"
 #include "conf-bridge/outbound_keys.hpp"
+#include "conf-bridge/agreement.hpp"
 #include "conf-bridge/parameters.hpp"
 #include "conf-bridge/subscriptions.hpp"
 #include "conf-bridge/recording.hpp"
@@ -18,7 +19,10 @@
 
 namespace confab::bridge {
 
-struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys, OutboundKeys {
+// Whose calls an INVITE with Replaces (RFC 3891) may take over.
+enum class ReplacesUse : std::uint8_t { off, caller, any };
+
+struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys, OutboundKeys, AgreementKeys {
     std::string name;
     config::Peer address;
     base::IpAddress media_address;
@@ -28,7 +32,8 @@ struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys,
     base::milliseconds locate_timeout{2000}, beat_interval{1000};
     bool mask_numbers = false;
     base::milliseconds media_timeout{10'000}, rtcp_interval{5000};
-    bool session_timer = true;
+    bool session_timer = true, early_announcements = false, attendee_takes_over = false;
+    ReplacesUse replaces = ReplacesUse::caller;
     base::seconds session_expires{1800}, min_se{90};
     base::milliseconds max_delay{300};
     std::uint32_t loudest = 3, talk_level = 180;
@@ -59,4 +64,10 @@ template <>
 struct confab::config::Value<confab::bridge::RecordingFormat> {
     static std::string_view expected() { return "wav, flac or opus"; }
     static std::optional<confab::bridge::RecordingFormat> parse(std::string_view text);
+};
+
+template <>
+struct confab::config::Value<confab::bridge::ReplacesUse> {
+    static std::string_view expected() { return "off, caller or any"; }
+    static std::optional<confab::bridge::ReplacesUse> parse(std::string_view text);
 };

@@ -85,7 +85,7 @@ void Core::on_request(Turn turn, sip::ServerId server, const sip::Hop& source) {
 // §11.2: the status that an INVITE would get, as far as it does not turn on who calls whom.
 void Core::on_options(Turn turn, sip::ServerId server, const sip::Hop& source) {
     if (draining_ || legs_.size() >= config_.legs) return reply(turn, server, source, 503, retry_after());
-    reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + capability_lines());
+    reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + service_lines());
 }
 
 void Core::on_cancel(Turn turn, sip::ServerId server) {
@@ -121,6 +121,7 @@ void Core::media(base::Now now, const MediaEvent& event, Effects& effects) {
     if (event.kind == closed) sockets_ -= 2;
     Leg* leg = find(event.leg);
     if (!leg) return;
+    if (leg->announcement && on_announcement(turn, *leg, event.kind)) return;
     switch (event.kind) {
         case opened: return on_opened(turn, *leg, event.local);
         case open_failed:
@@ -176,8 +177,9 @@ void Core::on_alarm(Turn turn, media::LegId id, Alarm alarm) {
     if (!leg) return;
     if (alarm == Alarm::ring) return on_ring_timeout(turn, *leg);
     if (alarm == Alarm::referral) return on_referral_failed(turn, *leg, 408);
-    if (alarm == Alarm::digits) return on_digit_timeout(turn, *leg);
+    if (alarm == Alarm::digits) return leg->announcement ? finish_refusal(turn, *leg) : on_digit_timeout(turn, *leg);
     if (alarm == Alarm::session) return on_session_due(turn, *leg);
+    if (leg->announcement) return on_reliable_due(turn, *leg);
     if (!leg->unacknowledged) return;
     auto& answer = *leg->unacknowledged;
     if (alarm == Alarm::retransmit) {
@@ -267,6 +269,11 @@ void Core::note(Turn turn, base::Severity severity, const Leg& leg, std::string 
 }
 
 void Core::tell(Turn turn, const Leg& leg, decltype(MediaCommand::what) what) const {
+    // Whoever attaches or changes a leg: its keys go along.
+    const auto add_keys = [&leg](auto& command) {
+        if constexpr (requires { command.keys; }) command.keys = keys_of(leg.agreed);
+    };
+    std::visit(add_keys, what);
     turn.effects.media.push_back({leg.thread, std::move(what)});
 }
 

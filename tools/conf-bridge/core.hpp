@@ -30,6 +30,7 @@
 #include "conf-bridge/leg_records.hpp"
 #include "conf-bridge/media_link.hpp"
 #include "conf-bridge/metrics.hpp"
+#include "conf-bridge/replaces.hpp"
 #include "conf-bridge/roster.hpp"
 #include "conf-bridge/session_timer.hpp"
 #include "conf-bridge/subscriptions.hpp"
@@ -136,13 +137,14 @@ private:
     void disarm(media::LegId id, Alarm alarm);
 
     // admission.cpp: a new call until it is answered
-    std::span<const std::string_view> option_tags() const;
-    std::string capability_lines() const;  // Allow and Supported
+    std::vector<std::string_view> option_tags() const;
+    std::string capability_lines() const;  // Allow and Supported of our requests: 100rel is ours as a server alone
+    std::string service_lines() const;     // of our responses
     bool admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& source);
     bool admit_content(Turn turn, sip::ServerId server, const sip::Hop& source);
     bool admit_interval(Turn turn, sip::ServerId server, const sip::Hop& source);
     void on_invite(Turn turn, sip::ServerId server, const sip::Hop& source);
-    void open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key);
+    void open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key, media::LegId replaced);
     std::string contact_for(const sip::Hop& source, const sip::Uri& uri) const;
     void ask_for_media(Turn turn, Leg& leg);
     unsigned least_loaded() const;
@@ -162,6 +164,7 @@ private:
     void take_seat(Turn turn, Leg& leg);
     Conference& open_conference(Turn turn, const Leg& leg, const std::string& number, const local::Value& found);
     void refuse_entry(Turn turn, Leg& leg);
+    FinalAnswer refusal_of(Refusal refusal) const;
     void count_refusal(Refusal refusal);
     // Answered callers: keys, waiting, and farewells that are spoken.
     void ask_for_keys(Turn turn, Leg& leg);
@@ -188,7 +191,8 @@ private:
         std::string body;
         bool is_offer = false;
     };
-    sdp::LocalMedia local_media(const Leg& leg) const;
+    sdp::LocalMedia local_media(const Leg& leg, bool is_offer) const;
+    media::LegFormat format_of(const sdp::Agreed& agreed) const;
     std::expected<sdp::Answered, int> answer_offer(const Leg& leg, std::string_view body) const;  // or the refusing status
     std::expected<Proposal, int> describe(Leg& leg);                                              // for the INVITE or UPDATE at hand
     void accept(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source, const Proposal& proposal);
@@ -204,6 +208,22 @@ private:
     void hang_up(Turn turn, Leg& leg, Farewell farewell);
     void release(Turn turn, Leg& leg, Farewell farewell);
     void send_bye(Turn turn, Leg& leg, Farewell farewell);
+
+    // replacing.cpp: a call that takes another's place
+    std::expected<media::LegId, int> replaced_by();
+    bool may_replace(const Leg& old) const;
+    bool sit_beside(Leg& leg);
+    void take_over(Turn turn, Leg& leg);
+    media::LegId twin_of(const Leg& leg);
+
+    // announcing.cpp: refusals that are heard. The leg must not be used after `refuse`.
+    void refuse(Turn turn, Leg& leg, FinalAnswer answer, std::optional<PromptName> prompt);
+    void announce(Turn turn, Leg& leg);
+    void arm_reliable(Leg& leg);
+    void on_reliable_due(Turn turn, Leg& leg);
+    void on_prack(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source);
+    void finish_refusal(Turn turn, Leg& leg);
+    bool on_announcement(Turn turn, Leg& leg, MediaEvent::Kind kind);  // whether the event was its own
 
     // requests.cpp: requests of ours within a dialog, and what becomes of them
     sip::ClientId send_request(Turn turn, Leg& leg, sip::Method method, Errand errand, std::string_view headers = {}, std::string_view content_type = {},
@@ -389,6 +409,7 @@ private:
     sip::Notifier notifier_;
     Outbound outbound_;
     Attempts attempts_;
+    EndedDialogs ended_;
     std::vector<std::size_t> load_;  // legs of each media thread
     sip::Message message_;           // the message at hand: just received, or a stored INVITE split again
     std::string scratch_;

@@ -5,12 +5,14 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/time.hpp"
 #include "conf-bridge/entry.hpp"
 #include "conf-bridge/menu.hpp"
 #include "conf-bridge/outbound.hpp"
 #include "conf-bridge/parameters.hpp"
+#include "conf-bridge/announcement.hpp"
 #include "conf-bridge/session_timer.hpp"
 #include "media/room.hpp"
 #include "sdp/offer_answer.hpp"
@@ -28,6 +30,7 @@ inline constexpr Farewell kHungUp{0, "hung up"};
 inline constexpr Farewell kKicked{403, "kicked"};
 inline constexpr Farewell kConferenceEnded{410, "conference ended"};
 inline constexpr Farewell kMediaStopped{408, "media stopped"};
+inline constexpr Farewell kReplaced{200, "replaced"};
 inline constexpr Farewell kNotRefreshed{408, "session expired"};
 inline constexpr Farewell kNoAck{408, "no ACK"};
 inline constexpr Farewell kBadAnswer{488, "no usable answer"};
@@ -91,6 +94,8 @@ struct Leg : Standing {
     std::optional<UnacknowledgedAnswer> unacknowledged;
     SessionTimer timer;
     std::optional<OwnRequest> own_request;
+    std::optional<Announcement> announcement;  // the call will be refused
+    media::LegId replaced;                     // whose place it takes; 0: nobody's
     std::optional<Farewell> farewell;  // to be ended as soon as BYE is allowed (§15), or once the prompt is over
 
     // Who.
@@ -107,6 +112,7 @@ struct Leg : Standing {
     bool moving = false;     // closed on one thread, to be opened on another
     base::SocketAddress local;
     std::uint64_t session_id = 0, session_version = 0;
+    std::vector<sdp::Crypto> cryptos;  // ours, where SRTP may be used
     std::optional<sdp::Session> description;  // our last one
     std::optional<sdp::Agreed> agreed;
 
@@ -135,8 +141,5 @@ struct Leg : Standing {
 
 // Who calls: the identity that a trusted peer asserts (RFC 3325), else what From says.
 void identify(Leg& leg, const sip::Message& request);
-
-// What the media thread must know of an agreement.
-media::LegFormat format_of(const sdp::Agreed& agreed);
 
 }  // namespace confab::bridge

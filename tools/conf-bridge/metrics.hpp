@@ -8,7 +8,7 @@ namespace confab::bridge {
 enum class Metric {
     requests, malformed, dropped, oversized, invites, answered, joined, refused_untrusted, refused_unknown, refused_passcode, refused_attempts, refused_time, refused_full,
     refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped, refreshes, expired_sessions,
-    beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, rtp_unauthentic, rtcp_received, rtcp_sent, rtcp_rejected,
+    replaced, announced, beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, rtp_unauthentic, rtcp_received, rtcp_sent, rtcp_rejected,
     dials, dials_connected, dials_failed, dials_refused, referrals, referrals_failed, refers, redirected, redirects_refused,
     tickets_taken, tickets_refused, messages_relayed, messages_refused, legs, lobby, conferences, dialogs, server_transactions,
     client_transactions, media_sockets, rooms, call_records, lost_call_records, recordings, recordings_failed,
@@ -39,6 +39,8 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_media_stopped", metrics::Kind::counter, "Legs ended because their RTP stopped"},
     {"confab_bridge_refreshes", metrics::Kind::counter, "Sessions that the bridge asked to refresh"},
     {"confab_bridge_expired_sessions", metrics::Kind::counter, "Legs ended because their session was not refreshed"},
+    {"confab_bridge_replaced", metrics::Kind::counter, "Legs whose place another call took"},
+    {"confab_bridge_announced", metrics::Kind::counter, "Refusals that the caller heard before their code"},
     {"confab_bridge_beats_failed", metrics::Kind::counter, "Beats that the directory did not accept"},
     {"confab_bridge_lost_ticks", metrics::Kind::counter, "Mixing ticks that came too late and were skipped"},
     {"confab_bridge_rtp_received", metrics::Kind::counter, "RTP packets taken"},

@@ -54,7 +54,7 @@ void Core::on_session_due(Turn turn, Leg& leg) {
 // By UPDATE, which disturbs nobody, where the peer has it; otherwise by an INVITE that offers what is in force.
 void Core::refresh(Turn turn, Leg& leg) {
     if (leg.own_request || leg.unacknowledged || !leg.is_confirmed()) {
-        leg.timer.postpone(false, turn.now, random_);
+        leg.timer.postpone(leg.outgoing.dial != 0, turn.now, random_);
         return arm_session(leg);
     }
     counters_.add(Metric::refreshes);
@@ -88,7 +88,7 @@ void Core::on_refresh_failed(Turn turn, Leg& leg, int status, const sip::Message
         leg.timer.peer_lacks_update();
         return refresh(turn, leg);
     }
-    const auto verdict = leg.timer.fail(status, response, false, turn.now, random_);
+    const auto verdict = leg.timer.fail(status, response, leg.outgoing.dial != 0, turn.now, random_);
     if (verdict != SessionTimer::Verdict::end) return arm_session(leg);
     counters_.add(Metric::expired_sessions);
     hang_up(turn, leg, kNotRefreshed);

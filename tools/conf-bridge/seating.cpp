@@ -7,7 +7,8 @@ namespace confab::bridge {
 namespace {
 
 constexpr std::size_t kLargestTold = 50;
-constexpr std::string_view kTooManyAttempts = "Too Many Wrong Codes", kWrongCode = "Wrong Passcode";
+constexpr const char* kTooManyAttempts = "Too Many Wrong Codes";
+constexpr const char* kWrongCode = "Wrong Passcode";
 
 Farewell farewell_of(Refusal refusal) {
     return refusal == Refusal::unavailable || refusal == Refusal::busy ? kNoDirectory : kNotAdmitted;
@@ -133,27 +134,28 @@ Conference& Core::open_conference(Turn turn, const Leg& leg, const std::string& 
 }
 
 void Core::refuse_entry(Turn turn, Leg& leg) {
-    const auto refusal = leg.entry.refusal();
-    count_refusal(refusal);
-    const auto code = static_cast<int>(config_.wrong_passcode_code);
+    count_refusal(leg.entry.refusal());
+    auto answer = refusal_of(leg.entry.refusal());
+    const bool is_heard = answer.status >= 400 && answer.status != 404;
+    refuse(turn, leg, std::move(answer), is_heard ? leg.entry.prompt() : std::nullopt);
+}
+
+FinalAnswer Core::refusal_of(Refusal refusal) const {
+    const auto code = [](std::uint32_t status) { return static_cast<int>(status); };
     switch (refusal) {
-        case Refusal::unknown: reply_to(turn, leg, 404); break;
+        case Refusal::unknown: return {404};
         case Refusal::passcode:
-            if (config_.wrong_passcode == WrongPasscode::route)
-                reply_to(turn, leg, 302, "Contact: <" + config_.operator_uri + ">\r\n");
-            else
-                reply_to(turn, leg, code, {}, kWrongCode);
-            break;
-        case Refusal::pin: reply_to(turn, leg, code, {}, "Wrong Leader PIN"); break;
-        case Refusal::code: reply_to(turn, leg, code, {}, "Wrong Security Code"); break;
-        case Refusal::attempts: reply_to(turn, leg, code, {}, kTooManyAttempts); break;
-        case Refusal::full: reply_to(turn, leg, static_cast<int>(config_.full_code), {}, "Conference Full"); break;
-        case Refusal::locked: reply_to(turn, leg, static_cast<int>(config_.locked_code), {}, "Conference Locked"); break;
-        case Refusal::not_started: reply_to(turn, leg, static_cast<int>(config_.not_started_code), {}, "Conference Not Started"); break;
-        case Refusal::ended: reply_to(turn, leg, static_cast<int>(config_.ended_code), {}, "Conference Over"); break;
-        default: reply_to(turn, leg, 503, retry_after()); break;
+            if (config_.wrong_passcode == WrongPasscode::route) return {302, "Contact: <" + config_.operator_uri + ">\r\n"};
+            return {code(config_.wrong_passcode_code), {}, kWrongCode};
+        case Refusal::pin: return {code(config_.wrong_passcode_code), {}, "Wrong Leader PIN"};
+        case Refusal::code: return {code(config_.wrong_passcode_code), {}, "Wrong Security Code"};
+        case Refusal::attempts: return {code(config_.wrong_passcode_code), {}, kTooManyAttempts};
+        case Refusal::full: return {code(config_.full_code), {}, "Conference Full"};
+        case Refusal::locked: return {code(config_.locked_code), {}, "Conference Locked"};
+        case Refusal::not_started: return {code(config_.not_started_code), {}, "Conference Not Started"};
+        case Refusal::ended: return {code(config_.ended_code), {}, "Conference Over"};
+        default: return {503, retry_after()};
     }
-    release(turn, leg, kNotAdmitted);
 }
 
 // Wrong codes were counted when they came.

@@ -8,7 +8,6 @@
 namespace confab::bridge {
 namespace {
 
-constexpr std::uint8_t kTelephoneEvent = 101;
 constexpr std::string_view kSdp = "application/sdp";
 
 std::string media_type(std::string_view content_type) { return base::to_lower(base::trim(content_type.substr(0, content_type.find(';')))); }
@@ -29,20 +28,23 @@ std::optional<char> keyed_digit(std::string_view type, std::string_view body) {
 
 }  // namespace
 
-sdp::LocalMedia Core::local_media(const Leg& leg) const {
-    sdp::LocalMedia local;
+// An offer of ours has SRTP only where it must, or where it is in use.
+sdp::LocalMedia Core::local_media(const Leg& leg, bool is_offer) const {
+    auto local = capabilities(config_, leg.agreed);
     local.rtp = leg.local;
-    local.codecs = {{"PCMU", 0, 8000}, {"PCMA", 8, 8000}};
-    local.telephone_event = kTelephoneEvent;
+    const bool in_use = leg.agreed && leg.agreed->local_crypto;
+    if (!is_offer || in_use || config_.srtp == SrtpUse::required) local.cryptos = leg.cryptos;
     local.session_id = leg.session_id;
     local.session_version = leg.session_version;
     return local;
 }
 
+media::LegFormat Core::format_of(const sdp::Agreed& agreed) const { return bridge::format_of(agreed, config_); }
+
 std::expected<sdp::Answered, int> Core::answer_offer(const Leg& leg, std::string_view body) const {
     const auto offer = sdp::Session::parse(body);
     if (!offer) return std::unexpected(400);
-    auto answered = sdp::answer(*offer, local_media(leg), false);
+    auto answered = sdp::answer(*offer, local_media(leg, false), config_.srtp == SrtpUse::required);
     if (!answered) return std::unexpected(answered.error() == sdp::Refusal::malformed ? 400 : 488);
     if (answered->agreed.remote.ip.family != config_.media_address.family) return std::unexpected(488);
     return std::move(*answered);
@@ -52,7 +54,7 @@ std::expected<Core::Proposal, int> Core::describe(Leg& leg) {
     sdp::Session session;
     const bool is_offer = message_.body.empty();
     if (is_offer) {
-        session = sdp::offer(local_media(leg), leg.description ? &*leg.description : nullptr);
+        session = sdp::offer(local_media(leg, true), leg.description ? &*leg.description : nullptr);
     } else {
         auto answered = answer_offer(leg, message_.body);
         if (!answered) return std::unexpected(answered.error());
@@ -66,7 +68,7 @@ std::expected<Core::Proposal, int> Core::describe(Leg& leg) {
 }
 
 void Core::compose_success(std::string& out, const Leg& leg, const sip::Hop& source, std::string_view body) const {
-    std::string headers = "Contact: " + leg.contact + "\r\n" + capability_lines();
+    std::string headers = "Contact: " + leg.contact + "\r\n" + service_lines();
     leg.timer.append_answer(headers);
     sip::ResponseParts parts;
     parts.to_tag = leg.dialog.id.local_tag;
@@ -105,14 +107,14 @@ void Core::on_ack(Turn turn) {
         counters_.add(Metric::refused_media);
         return hang_up(turn, *leg, kBadAnswer);
     }
-    if (is_first) return enter(turn, *leg);
+    if (is_first) return take_over(turn, *leg);
     use_agreement(turn, *leg);
 }
 
 bool Core::take_answer(Leg& leg) {
     const auto session = sdp::Session::parse(message_.body);
     if (!session) return false;
-    auto agreed = sdp::read_answer(*leg.description, local_media(leg), *session);
+    auto agreed = sdp::read_answer(*leg.description, local_media(leg, true), *session);
     if (!agreed || agreed->remote.ip.family != config_.media_address.family) return false;
     leg.agreed = std::move(*agreed);
     return true;
@@ -129,14 +131,18 @@ void Core::on_in_dialog(Turn turn, sip::ServerId server, const sip::Hop& source)
         case sip::Method::refer: return on_refer(turn, server, source, leg);
         case sip::Method::notify: return on_notify(turn, *leg, server, source);
         case sip::Method::message: return on_message(turn, server, source, leg);
+        case sip::Method::prack: return on_prack(turn, *leg, server, source);
         case sip::Method::bye:
             reply(turn, server, source, 200);
+            if (leg->stage < Leg::Stage::answered) reply_to(turn, *leg, 487);  // §15.1.2
             return release(turn, *leg, kHungUp);
-        default: return reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + capability_lines());
+        default: return reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + service_lines());
     }
 }
 
 void Core::on_reinvite(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source) {
+    if (leg.stage < Leg::Stage::answered)  // §14.2
+        return reply(turn, server, source, 500, "Retry-After: " + std::to_string(random_.below(11)) + "\r\n");
     if (leg.unacknowledged || (leg.own_request && leg.own_request->by_invite)) return reply(turn, server, source, 491);
     if (!admit_content(turn, server, source) || !admit_interval(turn, server, source)) return;
     const auto proposal = describe(leg);
@@ -216,6 +222,7 @@ void Core::release(Turn turn, Leg& leg, Farewell farewell) {
     }
     for (const auto alarm : {Alarm::retransmit, Alarm::no_ack, Alarm::digits, Alarm::session, Alarm::ring, Alarm::referral}) disarm(leg.id, alarm);
     by_tag_.erase(leg.dialog.id.local_tag);
+    if (leg.is_confirmed()) ended_.add(leg.dialog.id.local_tag);
     by_server_.erase(leg.server);
     if (!leg.call_key.empty()) by_call_.erase(leg.call_key);
     const auto id = leg.id;

@@ -16,7 +16,7 @@ TEST_CASE("a new call is answered as its flow says", "[bridge]") {
     const std::string wrong_family =
         "v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n";
     const std::string other_codec =
-        "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 9\r\n";
+        "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/AVP 18\r\n";
     const std::string secure =
         "v=0\r\no=- 1 1 IN IP4 127.0.0.9\r\ns=-\r\nc=IN IP4 127.0.0.9\r\nt=0 0\r\nm=audio 4000 RTP/SAVP 0\r\n";
     const std::string many = kOffer + "m=video 4002 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\nm=image 4004 udptl t38\r\n";
@@ -29,7 +29,7 @@ TEST_CASE("a new call is answered as its flow says", "[bridge]") {
         {"header before URI", {.headers = "X-Passcode: 98\r\n", .uri_params = ";passcode=99"}, 403, ""},
         {"open conference", {.user = "2000"}, 200, "m=audio"},
         {"no passcode", {}, 200, "m=audio"},
-        {"delayed offer", {.headers = "X-Passcode: 99\r\n", .body = ""}, 200, "m=audio 20002 RTP/AVP 0 8 101"},
+        {"delayed offer", {.headers = "X-Passcode: 99\r\n", .body = ""}, 200, "m=audio 20002 RTP/AVP 96 9 0 8 97 98 99 101 102 103"},
         {"other kinds of media stay in place", {.headers = "X-Passcode: 99\r\n", .body = many}, 200, "m=video 0 RTP/AVP 96\r\n"},
         {"fax stays in place", {.headers = "X-Passcode: 99\r\n", .body = many}, 200, "m=image 0 udptl t38\r\n"},
         {"wrong passcode", {.headers = "X-Passcode: 12\r\n"}, 403, ""},
@@ -41,7 +41,7 @@ TEST_CASE("a new call is answered as its flow says", "[bridge]") {
         {"malformed SDP", {.headers = "X-Passcode: 99\r\n", .body = "nonsense"}, 400, ""},
         {"other content", {.headers = "Content-Type: text/plain\r\n", .body = "hello"}, 415, "Accept: application/sdp"},
         {"encoded content", {.headers = "Content-Type: application/sdp\r\nContent-Encoding: gzip\r\n"}, 415, "Accept-Encoding: identity"},
-        {"required extension", {.headers = "Require: 100rel\r\n"}, 420, "Unsupported: 100rel"},
+        {"required extension", {.headers = "Require: 100rel, precondition\r\n"}, 420, "Unsupported: precondition"},
         {"dialog that is not there", {.to_tag = "nobody"}, 481, ""},
         {"OPTIONS", {.method = "OPTIONS", .body = ""}, 200, "Accept: application/sdp"},
         {"REGISTER", {.method = "REGISTER", .body = ""}, 405, "Allow: INVITE"},

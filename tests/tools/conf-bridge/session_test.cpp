@@ -113,7 +113,7 @@ TEST_CASE("re-INVITE rows", "[bridge]") {
     }
     SECTION("a refused one leaves the session as it was") {
         rig.clear();
-        const std::string unknown = "v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nc=IN IP4 1.1.1.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 9\r\n";
+        const std::string unknown = "v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nc=IN IP4 1.1.1.1\r\nt=0 0\r\nm=audio 9 RTP/AVP 18\r\n";
         rig.request({.call = "a", .body = unknown, .cseq = 2, .to_tag = tag});
         CHECK(rig.status() == 488);
         CHECK(rig.last_media<FormatLeg>() == nullptr);
@@ -121,7 +121,7 @@ TEST_CASE("re-INVITE rows", "[bridge]") {
     }
     SECTION("without SDP we offer, and the answer counts") {
         rig.request({.call = "a", .body = "", .cseq = 2, .to_tag = tag});
-        CHECK(rig.has_sent("m=audio 20002 RTP/AVP 0 8 101"));
+        CHECK(rig.has_sent("m=audio 20002 RTP/AVP 96 9 0 8 97 98 99 101 102 103"));
         rig.ack("a", 2, "v=0\r\no=- 1 3 IN IP4 127.0.0.8\r\ns=-\r\nc=IN IP4 127.0.0.8\r\nt=0 0\r\nm=audio 4444 RTP/AVP 8\r\n");
         CHECK(rig.last_media<FormatLeg>()->remote.text() == "127.0.0.8:4444");
         CHECK(rig.last_media<FormatLeg>()->format.codec.kind == media::CodecKind::pcma);
