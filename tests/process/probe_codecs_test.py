@@ -9,9 +9,12 @@ import harness
 from harness import Failed, Site, eventually, program, run
 
 
+PASSCODE = "5931"
+
+
 def new_site():
-    site = Site(daemons=("conf-bridge",), conf_bridge={"trusted": "127.0.0.0/8"})
-    site.canned_directory({"1000": {}})
+    site = Site(daemons=("conf-bridge",), conf_bridge={"trusted": "127.0.0.0/8", "codecs": "opus g722 l16 pcmu pcma"})
+    site.directory = site.canned_directory({"1000": {}, "2000": {"passcode": PASSCODE}})
     return site
 
 
@@ -26,14 +29,27 @@ def conference(site, legs, *arguments, turn="800ms"):
 
 
 def everybody_hears_everybody():
+    """Four legs with a codec each: the matrix is whole, and tones arrive at their level."""
     with new_site() as site:
-        rows = conference(site, 2, "--one-codec-each", "--codec", "pcmu", "--codec", "pcma")
-        if [row["codec"] for row in rows] != ["PCMU/8000", "PCMA/8000"]:
+        rows = conference(site, 4, "--one-codec-each", "--codec", "opus", "--codec", "g722", "--codec", "l16/16000", "--codec", "pcma", turn="600ms")
+        if [row["codec"] for row in rows] != ["opus/48000", "G722/8000", "L16/16000", "PCMA/8000"]:
             raise Failed(f"agreed on {[row['codec'] for row in rows]}")
         for row in rows:
             for other in row["hears"]:
                 if other["leg"] != row["leg"] and abs(other["level_db"] + 20) > 6:
                     raise Failed(f"leg {row['leg']} hears leg {other['leg']} at {other['level_db']} dB")
+
+
+def packets_of_every_length():
+    """Whatever length of packet a caller asks for, the bridge sends packets that the codec has, and lives."""
+    asked = [("opus", 10), ("opus", 30), ("opus", 60), ("g722", 40), ("l16/48000", 20), ("l16/16000", 60), ("pcmu", 30), ("pcma", 60)]
+    with new_site() as site:
+        calls = [(codec, ptime, subprocess.Popen([program("sip-probe"), "call", "sip:1000@example.org", "--proxy", site.bridge, "--duration", "1s", "--json",
+                                                  "--codec", codec, "--ptime", str(ptime)], stdout=subprocess.PIPE, text=True)) for codec, ptime in asked]
+        for codec, ptime, call in calls:
+            told = json.loads(call.communicate(timeout=60)[0])
+            if call.returncode != 0 or told["packets_received"] < 10 or told["level_db"] < -60:
+                raise Failed(f"{codec} in packets of {ptime} ms: exit {call.returncode}, {told}")
 
 
 def amplitude(samples, rate, hertz):
@@ -65,4 +81,16 @@ def keys_can_be_tones():
             raise Failed(f"the key's tones have an amplitude of {both:.0f}")
 
 
-harness.main(everybody_hears_everybody, keys_can_be_tones)
+def a_passcode_can_be_tones():
+    """Legs without telephone events are listened to, whatever their codec."""
+    with new_site() as site:
+        keyed = lambda: sum(asked["number"] == "2000" and asked["passcode"] == PASSCODE for asked in site.directory.asked)
+        callers = [subprocess.Popen([program("sip-probe"), "call", "sip:2000@example.org", "--proxy", site.bridge, "--duration", "3s", "--in-band",
+                                     "--dtmf", PASSCODE + "#", "--codec", codec], stdout=subprocess.DEVNULL) for codec in ("pcmu", "g722", "opus")]
+        eventually(lambda: keyed() == len(callers), "three passcodes", 10 * harness.SLOW)
+        for caller in callers:
+            if caller.wait(60) != 0:
+                raise Failed("a caller failed")
+
+
+harness.main(everybody_hears_everybody, packets_of_every_length, keys_can_be_tones, a_passcode_can_be_tones)

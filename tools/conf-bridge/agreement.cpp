@@ -150,10 +150,10 @@ media::LegFormat format_of(const sdp::Agreed& agreed, const AgreementKeys& keys)
     media::LegFormat format;
     auto& codec = format.codec;
     codec.kind = media::codec_of(agreed.codec.name, agreed.codec.clock_rate).value_or(CodecKind::pcmu);
-    codec.ptime = agreed.ptime;
     if (codec.kind == CodecKind::g722) codec.rate = 16'000;
     if (codec.kind == CodecKind::l16) codec.rate = agreed.codec.clock_rate;
     if (codec.kind == CodecKind::opus) shape_opus(codec, agreed.codec.format_parameters, keys);
+    codec.ptime = codec.nearest_ptime(agreed.ptime);  // Opus has no 30 ms
     format.payload_type = agreed.codec.payload_type;
     format.telephone_event = agreed.telephone_event ? *agreed.telephone_event : -1;
     format.sends = agreed.direction == sdp::Direction::sendrecv || agreed.direction == sdp::Direction::sendonly;
