@@ -140,6 +140,7 @@ void Room::tick(RoomOutput& out) {
     room.sources.clear();
     out.events.insert(out.events.end(), room.pending.begin(), room.pending.end());
     room.pending.clear();
+    out.dropped_digits = std::exchange(room.dropped_digits, 0);
     for (const auto& leg : room.legs) room.listen(*leg, out.events);
     room.choose_talkers();
     room.find_rates();

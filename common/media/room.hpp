@@ -86,6 +86,7 @@ public:
     std::vector<Packet> packets;
     std::vector<RoomEvent> events;
     std::vector<Tap> taps;
+    unsigned dropped_digits = 0;  // that a leg keyed faster than anybody can
     void clear() {
         packets.clear();
         events.clear();

@@ -31,7 +31,11 @@ void Room::Impl::take_event(Leg& leg, const RtpPacket& packet) {
     if (!event) return;
     leg.event_ticks = event->end ? kEventTail : kEventHold;
     const auto digit = leg.digits.receive(packet);
-    if (!digit || leg.digits_now == kMaxDigitsATick) return;
+    if (!digit) return;
+    if (leg.digits_now == kMaxDigitsATick) {
+        ++dropped_digits;
+        return;
+    }
     ++leg.digits_now;
     pending.push_back({RoomEvent::Kind::digit, leg.id, *digit});
 }

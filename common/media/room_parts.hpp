@@ -98,6 +98,7 @@ struct Room::Impl {
     std::vector<std::unique_ptr<Audience>> audiences;
     std::vector<Leg*> private_ears;
     std::vector<RoomEvent> pending;
+    unsigned dropped_digits = 0;
 
     std::vector<Leg*> talkers;   // chosen
     std::vector<Leg*> speakers;  // those, and who was until the last tick

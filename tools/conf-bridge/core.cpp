@@ -325,6 +325,7 @@ std::span<const std::uint64_t> Core::metrics(const MediaCounts& media) {
     counters_.set(Metric::rtcp_received, media.rtcp_received);
     counters_.set(Metric::rtcp_sent, media.rtcp_sent);
     counters_.set(Metric::rtcp_rejected, media.rtcp_rejected);
+    counters_.set(Metric::dropped_digits, media.dropped_digits);
     return counters_.values();
 }
 

@@ -112,6 +112,7 @@ struct LegSample {
 struct MediaCounts {
     std::uint64_t rooms = 0, lost_ticks = 0, received = 0, sent = 0, rejected = 0;
     std::uint64_t unauthentic = 0, rtcp_received = 0, rtcp_sent = 0, rtcp_rejected = 0;
+    std::uint64_t dropped_digits = 0;
 };
 
 }  // namespace confab::bridge

@@ -334,6 +334,7 @@ void MediaThread::Impl::tick(PlacedRoom& placed) {
     polled_at = micros_of(worker.loop().now().steady);
     for (auto* leg : placed.legs) leg->sockets.rtp.poll();
     placed.room.tick(output);
+    counts.dropped_digits += output.dropped_digits;
     auto at = placed.legs.begin();
     for (const auto& packet : output.packets) {
         while ((*at)->id != packet.leg) ++at;

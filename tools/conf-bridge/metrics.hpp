@@ -10,7 +10,7 @@ enum class Metric {
     refused_locked, refused_media, refused_methods, overloaded, unanswered_questions, cancelled, unacknowledged, media_stopped, refreshes, expired_sessions,
     replaced, announced, beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, rtp_unauthentic, rtcp_received, rtcp_sent, rtcp_rejected,
     dials, dials_connected, dials_failed, dials_refused, referrals, referrals_failed, refers, redirected, redirects_refused,
-    tickets_taken, tickets_refused, messages_relayed, messages_refused, legs, lobby, conferences, dialogs, server_transactions,
+    tickets_taken, tickets_refused, messages_relayed, messages_refused, dropped_digits, legs, lobby, conferences, dialogs, server_transactions,
     client_transactions, media_sockets, rooms, call_records, lost_call_records, recordings, recordings_failed,
     subscribed, refused_subscriptions, notified, subscriptions, count_
 };
@@ -63,6 +63,7 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_tickets_refused", metrics::Kind::counter, "Tickets that were forged, expired, used or not the bearer's"},
     {"confab_bridge_messages_relayed", metrics::Kind::counter, "MESSAGE requests passed on to a conference"},
     {"confab_bridge_messages_refused", metrics::Kind::counter, "MESSAGE requests refused"},
+    {"confab_bridge_dropped_digits", metrics::Kind::counter, "Keys of telephone events that came faster than anybody can press them"},
     {"confab_bridge_legs", metrics::Kind::gauge, "Legs, the lobby included"},
     {"confab_bridge_lobby", metrics::Kind::gauge, "Legs that key their passcode"},
     {"confab_bridge_conferences", metrics::Kind::gauge, "Running conferences"},

@@ -159,6 +159,7 @@ private:
             sum.rtcp_received += counts.rtcp_received;
             sum.rtcp_sent += counts.rtcp_sent;
             sum.rtcp_rejected += counts.rtcp_rejected;
+            sum.dropped_digits += counts.dropped_digits;
         }
         return sum;
     }
