@@ -19,10 +19,10 @@ SPACE = "{urn:ietf:params:xml:ns:conference-info}"
 NUMBER = "1234"
 
 
-def bridge():
+def bridge(**rules):
     site = Site(daemons=("conf-bridge",), conf_bridge={"media-timeout": "60s", "trusted": "127.0.0.0/8"})
     site.overrides["conf_bridge"]["roster-watchers"] = site.ip(77)
-    site.canned_directory({NUMBER: {"passcode": "99", "name": "Weekly"}})
+    site.canned_directory({NUMBER: {"passcode": "99", "name": "Weekly", **rules}})
     return site
 
 
@@ -157,6 +157,29 @@ def test_sipp_subscribes():
         eventually(lambda: site.ask("conf-bridge", "status")["subscriptions"] == 0, "no subscription left")
 
 
+def test_lobby():
+    """Those who wait for the host are pending in the roster until they are let in, one by one or all at once."""
+    with bridge(wait_for_host=True) as site:
+        callers, watcher = Party(site, 60), Watcher(site, 77)
+        states = lambda: [row["state"] for row in members(site)]
+        for call in ("alice", "bob", "carol"):
+            callers.join(site, call)
+        eventually(lambda: states() == ["waiting"] * 3, "three who wait")
+        watcher.subscribe()
+        watcher.read(watcher.notified())
+        if [status for _, status in watcher.roster()] != ["pending"] * 3:
+            raise Failed(f"those who wait: {watcher.roster()}")
+        for words, wanted in ((("admit", NUMBER, "2"), ["pending", "connected", "pending"]), (("admit-all", NUMBER), ["connected"] * 3)):
+            for changes in ("yes", "no"):
+                if f"changed: {changes}" not in (said := site.command("conf-bridge", *words).stdout):
+                    raise Failed(f"{words}: {said}")
+            watcher.read(watcher.notified())
+            if [status for _, status in watcher.roster()] != wanted:
+                raise Failed(f"after {words}: {watcher.roster()}")
+        if states() != ["joined"] * 3:
+            raise Failed(f"let in: {members(site)}")
+
+
 def matrix(site, on_joined):
     """Who hears whom among three legs after what `on_joined` does."""
     events = site.subscribe("conf-bridge")
@@ -266,4 +289,4 @@ def test_watch():
 
 
 if __name__ == "__main__":
-    harness.main(test_late_and_lossy_subscriber, test_sipp_subscribes, test_who_hears_whom, test_watch)
+    harness.main(test_late_and_lossy_subscriber, test_sipp_subscribes, test_lobby, test_who_hears_whom, test_watch)
