@@ -57,7 +57,7 @@ class Talker:
 
 
 def conference(**keys):
-    return Site(("conf-locate", "sip-registrar", "conf-bridge", "sip-proxy"), conf_bridge={"recordings": ".", "sounds": ".", **keys})
+    return Site(("conf-locate", "sip-registrar", "conf-bridge", "sip-proxy"), conf_bridge={"recordings": ".", "sounds": ".", "recording-announce": "no", **keys})
 
 
 def told(events, wanted):
@@ -76,7 +76,7 @@ def grown(site, file, octets):
 
 
 def the_mix_and_each_member():
-    with conference() as site:
+    with conference(**{"recording-announce": "yes", "recording-beep": "1s"}) as site:
         site.add_conference(NUMBER)
         events = site.subscribe("conf-bridge")
         with Talker(site, "alice", ALICE), Talker(site, "bob", BOB):

@@ -74,6 +74,11 @@ config::Table make_keys() {
             .such_as("/var/lib/confab/conf-bridge/recordings"),
         key("recording-format", &Config::recording_format, "wav", "wav, flac or opus (in Ogg).").is_live(),
         key("recording-rate", &Config::recording_rate, "16000", "Samples a second of recordings: 8000, 16000, 24000 or 48000.").between(8000, 48'000).is_live(),
+        key("recording-announce", &Config::recording_announce, "yes", "Whether members hear that a recording begins and ends, and who comes later that it is on.")
+            .is_live(),
+        key("recording-beep", &Config::recording_beep, "0s", "How often members of a recorded conference hear a beep; 0s for never.")
+            .between(0, 3'600'000)
+            .is_live(),
         key("recording-limit", &Config::recording_limit, "100", "Bound on files that are written at a time; one more is refused.").between(1, 1000),
         key("sounds", &Config::sounds, "", "Directory of the sounds that play may play; without it there are none.")
             .such_as("/usr/local/share/confab/sounds"),
@@ -175,6 +180,8 @@ void take_live(Config& running, const Config& fresh) {
     running.members = fresh.members;
     running.recording_format = fresh.recording_format;
     running.recording_rate = fresh.recording_rate;
+    running.recording_announce = fresh.recording_announce;
+    running.recording_beep = fresh.recording_beep;
     running.mask_numbers = fresh.mask_numbers;
     running.roster_watchers = fresh.roster_watchers;
 }

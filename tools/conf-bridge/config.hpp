@@ -41,6 +41,8 @@ struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys,
     std::string prompts;
     std::string recordings, sounds;
     RecordingFormat recording_format = RecordingFormat::wav;
+    bool recording_announce = true;
+    base::milliseconds recording_beep{0};
     std::uint32_t recording_rate = 16000, recording_limit = 100;
     std::string call_log;
     base::milliseconds call_log_sync{1000};

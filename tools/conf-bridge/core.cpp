@@ -173,6 +173,7 @@ void Core::disarm(media::LegId id, Alarm alarm) {
 void Core::on_alarm(Turn turn, media::LegId id, Alarm alarm) {
     if (alarm == Alarm::beat) return beat(turn);
     if (alarm == Alarm::redial) return on_redial(turn, id.value);
+    if (alarm == Alarm::beep) return on_beep(turn, id.value);
     Leg* leg = find(id);
     if (!leg) return;
     if (alarm == Alarm::ring) return on_ring_timeout(turn, *leg);

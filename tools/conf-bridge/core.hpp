@@ -119,7 +119,7 @@ private:
         base::Now now;
         Effects& effects;
     };
-    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat, session, ring, redial, referral };
+    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat, session, ring, redial, referral, beep };
     enum class Errand : std::uint8_t { bye, refresh, call, refer };  // what a request of ours was for
 
     // core.cpp: inputs and answers
@@ -352,6 +352,9 @@ private:
     bool stop_recording(Turn turn, Conference& conference);
     void record(Turn turn, Conference& conference, std::string stem, RecordingSource source);
     void record_member(Turn turn, Conference& conference, const Leg& leg);
+    void tell_all(Turn turn, const Conference& conference, PromptName prompt);
+    void beep_later(Turn turn, const Conference& conference);
+    void on_beep(Turn turn, RoomId room);
     bool stop_sounds(Turn turn, Conference& conference);
     void stop_recording_member(Turn turn, Conference& conference, const Leg& leg);
 

@@ -78,6 +78,11 @@ struct AnnounceRoom {  // to all, beside the mix; none: be silent
     RoomId room = kLobby;
     std::vector<media::Prompt> sounds;
 };
+struct AnnouncePrompt {  // to all, beside the mix
+    RoomId room = kLobby;
+    std::size_t language = 0;
+    PromptName prompt{};
+};
 struct RecordRoom {  // the mix that everybody hears, at `rate`; a null sink stops
     RoomId room = kLobby;
     std::uint32_t rate = 16000;
@@ -92,7 +97,7 @@ struct CloseLeg {
 };
 struct MediaCommand {
     unsigned thread = 0;
-    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, DeafenLeg, GainLeg, VolumeLeg, PlaySounds, AnnounceRoom, RecordRoom, RecordLeg, CloseLeg> what;
+    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, DeafenLeg, GainLeg, VolumeLeg, PlaySounds, AnnounceRoom, AnnouncePrompt, RecordRoom, RecordLeg, CloseLeg> what;
 };
 
 struct MediaEvent {

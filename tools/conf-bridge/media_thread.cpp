@@ -78,6 +78,7 @@ struct MediaThread::Impl {
     void operator()(const VolumeLeg& what);
     void operator()(const PlaySounds& what);
     void operator()(const AnnounceRoom& what);
+    void operator()(const AnnouncePrompt& what);
     void operator()(const RecordRoom& what);
     void operator()(const RecordLeg& what);
     void operator()(const CloseLeg& what);
@@ -235,6 +236,11 @@ void MediaThread::Impl::operator()(const PlaySounds& what) {
 
 void MediaThread::Impl::operator()(const AnnounceRoom& what) {
     if (const auto found = rooms.find(what.room); found != rooms.end()) found->second->room.play_all(what.sounds);
+}
+
+void MediaThread::Impl::operator()(const AnnouncePrompt& what) {
+    const auto found = rooms.find(what.room);
+    if (found != rooms.end()) found->second->room.play_all({options.prompts->joined(what.language, {what.prompt})});
 }
 
 void MediaThread::Impl::operator()(const RecordRoom& what) {

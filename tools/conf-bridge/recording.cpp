@@ -48,6 +48,8 @@ std::expected<bool, local::Failure> Core::start_recording(Turn turn, Conference&
                                                                                {"file", recording.tracks.front().file}})});
     if (legs)
         for (const auto& [member, id] : conference.members) record_member(turn, conference, *find(id));
+    if (config_.recording_announce) tell_all(turn, conference, PromptName::recording_on);
+    beep_later(turn, conference);
     return true;
 }
 
@@ -55,6 +57,8 @@ bool Core::stop_recording(Turn turn, Conference& conference) {
     if (!conference.recording.is_on()) return false;
     const auto tracks = std::move(conference.recording.tracks);
     conference.recording = {};
+    disarm({conference.room}, Alarm::beep);
+    if (config_.recording_announce) tell_all(turn, conference, PromptName::recording_off);
     for (const auto& track : tracks) turn.effects.record.push_back(StopRecording{track.id, conference.thread, track.source});
     return true;
 }
@@ -105,6 +109,23 @@ void Core::recording_ended(base::Now now, const RecordingEnded& ended, Effects& 
     effects.record.push_back(StopRecording{held->id, conference->thread, held->source});  // its tap is of no more use
     tracks.erase(held);
     if (was_mix) stop_recording(turn, *conference);
+}
+
+// In the conference's language, beside the mix.
+void Core::tell_all(Turn turn, const Conference& conference, PromptName prompt) {
+    turn.effects.media.push_back({conference.thread, AnnouncePrompt{conference.room, conference.rules.language, prompt}});
+}
+
+// Where the law wants it, members are reminded again and again.
+void Core::beep_later(Turn turn, const Conference& conference) {
+    if (config_.recording_beep.count() > 0) arm({conference.room}, Alarm::beep, turn.now.steady + config_.recording_beep);
+}
+
+void Core::on_beep(Turn turn, RoomId room) {
+    const auto found = std::ranges::find(conferences_, room, [](const auto& entry) { return entry.second.room; });
+    if (found == conferences_.end()) return;
+    tell_all(turn, found->second, PromptName::tone_recording);
+    beep_later(turn, found->second);
 }
 
 std::expected<void, local::Failure> Core::play_sound(base::Now now, std::string_view number, media::Prompt sound, Effects& effects) {

@@ -231,6 +231,7 @@ void Core::greet(Turn turn, Leg& leg) {
     disarm(leg.id, Alarm::digits);
     std::vector<PromptName> prompts;
     if (const auto prompt = leg.entry.prompt()) prompts.push_back(*prompt);
+    if (config_.recording_announce && find_conference(leg.conference)->recording.is_on()) prompts.push_back(PromptName::recording_on);
     if (config_.announce_count)
         tell_count(turn, leg, std::move(prompts));
     else if (!prompts.empty())

@@ -117,3 +117,24 @@ TEST_CASE("files that are written at a time are bounded", "[bridge]") {
     rig.join("c");
     CHECK(starts(rig).size() == 2);  // the mix must do for the third
 }
+
+TEST_CASE("members hear that a recording begins, goes on and ends, and who comes later that it is on", "[bridge]") {
+    auto config = recording_config();
+    config.recording_beep = std::chrono::seconds(15);
+    Rig rig(config);
+    rig.join("a");
+    record(rig, false);
+    const auto last = [&rig] { return rig.last_media<AnnouncePrompt>(); };
+    CHECK(last()->prompt == PromptName::recording_on);
+    rig.advance(std::chrono::seconds(16));
+    CHECK(last()->prompt == PromptName::tone_recording);
+    rig.media.clear();
+    rig.join("b");
+    REQUIRE(rig.last_media<PlayPrompt>());
+    CHECK(rig.last_media<PlayPrompt>()->prompts.back() == PromptName::recording_on);
+    rig.about("record-stop", "1234");
+    CHECK(last()->prompt == PromptName::recording_off);
+    rig.media.clear();
+    rig.advance(std::chrono::minutes(1));
+    CHECK(last() == nullptr);
+}
