@@ -20,7 +20,7 @@ std::unique_ptr<Voice> Room::Impl::take_voice() {
 
 // A rate at which nobody hears costs nothing.
 void Room::Impl::find_rates() {
-    rates = tap_rate == 0 ? 0 : static_cast<RateSet>(1 << rate_index(tap_rate));
+    rates = tap_rate == 0 ? RateSet{0} : static_cast<RateSet>(1 << rate_index(tap_rate));
     for (const auto& audience : audiences)
         if (audience->hears) rates |= static_cast<RateSet>(1 << audience->rate);
     for (const auto* leg : private_ears)
