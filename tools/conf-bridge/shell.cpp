@@ -241,7 +241,7 @@ void check(const config::Entries& entries, config::Problems& problems) {
 const app::Program& program() {
     static const app::Program kProgram = {
         .name = "conf-bridge",
-        .summary = "conference focus and mixer for PCMU and PCMA",
+        .summary = "conference focus and mixer",
         .prose = "conf-bridge answers SIP calls over UDP and TCP from trusted proxies, asks conf-locate which conference a number and "
                  "passcode open, and mixes the members of each conference. Callers without a passcode are asked to key it. Rosters and "
                  "moderation are on its control socket.",
