@@ -1,5 +1,6 @@
 #include "media/l16.hpp"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "base/check.hpp"
@@ -54,7 +55,7 @@ int l16_level(Bytes payload) {
     if (samples == 0) return 0;
     std::uint64_t sum = 0;
     for (std::size_t i = 0; i < samples; ++i) sum += static_cast<std::uint64_t>(std::abs(int{sample_at(payload, i)}));
-    return static_cast<int>(sum / samples);
+    return static_cast<int>(std::min<std::uint64_t>(sum / samples, 32767));  // −32768 throughout
 }
 
 }  // namespace confab::media
