@@ -10,8 +10,7 @@ import subprocess
 import sys
 import time
 
-HERE = pathlib.Path(__file__).resolve().parent
-TREE = HERE.parents[1]
+TREE = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("CONFAB_BIN", TREE / "build/release/bin"))
 REALM = "example.org"
 USERS = 100_000
@@ -130,7 +129,7 @@ class Kamailio(Server):
             for file in users.glob("users.sqlite*"):
                 shutil.copy(file, self.folder)
         self.port = free_port("127.0.0.1")
-        started = subprocess.run([HERE / "signalling/kamailio/start", variant, self.folder, str(self.port), str(SERVER_CORE)], stdout=subprocess.PIPE, text=True)
+        started = subprocess.run([TREE / "tests/bench/signalling/kamailio/start", variant, self.folder, str(self.port), str(SERVER_CORE)], stdout=subprocess.PIPE, text=True)
         if started.returncode != 0:
             raise Failed(f"kamailio {variant} did not start: exit {started.returncode}")
         self.pid = int(started.stdout)

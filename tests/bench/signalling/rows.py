@@ -1,12 +1,14 @@
 """The rows of the table: what each one starts, drives and compares."""
 import contextlib
+import pathlib
 import shutil
 import socket
 import subprocess
 
 import bench
-from bench import HERE, REALM, USERS, Failed, Kamailio, Ours, Server, free_port, probe, registrar_keys
+from bench import REALM, USERS, Failed, Kamailio, Ours, Server, free_port, probe, registrar_keys
 
+HERE = pathlib.Path(__file__).resolve().parent
 URI = f"sip:{REALM}"
 
 
@@ -258,8 +260,12 @@ def row_flood(table, quick, users):
         full = probe(*load, "--outstanding", 64, *window(True))
         rate = max(1, int(full["rate"] / 2))
         calm = probe(*load, "--rate", rate, *window(quick))
-        flood = probe("load", "flood", URI, "--proxy", server.target, "--users", USERS, "--rate", rate // 3, "--warm-up", "0s", "--duration", "7s" if quick else "14s", background=True)
-        flooded = probe(*load, "--rate", rate, *window(quick))
+        # All users have a nonce before the flood begins: it is their refreshes that are measured.
+        measured = 3 if quick else 8
+        refreshing = probe(*load, "--rate", rate, "--warm-up", "6s", "--duration", f"{measured}s", background=True)
+        bench.wait(4)
+        flood = probe("load", "flood", URI, "--proxy", server.target, "--users", USERS, "--rate", rate // 3, "--warm-up", "0s", "--duration", f"{measured + 2}s", background=True)
+        flooded = bench.outcome(refreshing)
         answers = bench.outcome(flood)
     for name, result, at_most in (("calm", calm, None), ("flooded", flooded, FLOOD_LIMIT)):
         verdict = table.judge("flood", result["p99_ms"] / at_most, 1, result["failed"], f" × {at_most:g} ms") if at_most else ""
