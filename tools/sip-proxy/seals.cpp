@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::string_view kMagicCookie = "z9hG4bK";
 constexpr std::string_view kDigits = "0123456789abcdefghijklmnopqrstuv";
-constexpr std::string_view kUrlDigits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr std::size_t kDestinationLength = 7, kMacLength = 16, kSaltLength = 6, kFlowMacOctets = 8;
 
 // Fields end with a NUL, which no header value holds, so they cannot run into each other.
@@ -63,14 +62,15 @@ base::SocketAddress return_of(const sip::TopVia& via, const base::SocketAddress&
 Seals::Seals(std::string_view secret, std::string_view salt)
     : key_(key_of(secret)), salt_(base::hex(base::hmac_sha256(secret, salt)).substr(0, kSaltLength)) {}
 
+// No capitals: peers that look for header names anywhere in a message (SIPp does for "CSeq") must not find one here.
 Seals::Token Seals::dialog(std::string_view call_id) {
     scratch_.assign("d");
     scratch_ += call_id;
     const auto key = seal(scratch_);
     Token token;
     for (std::size_t i = 0; i < kTokenLength; ++i) {
-        const auto word = i < 10 ? key.low >> (6 * i) : i < 20 ? key.high >> (6 * (i - 10)) : (key.low ^ key.high) >> (6 * (i - 12));
-        token.append(kUrlDigits.substr(word & 63, 1));
+        const auto word = i < kTokenLength / 2 ? key.low : key.high;
+        token.append(kDigits.substr((word >> (5 * (i % (kTokenLength / 2)))) & 31, 1));
     }
     return token;
 }

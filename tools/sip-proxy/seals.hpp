@@ -38,7 +38,7 @@ private:
 
 class Seals {
 public:
-    static constexpr std::size_t kTokenLength = 22;  // 128 bits of base64url
+    static constexpr std::size_t kTokenLength = 26;  // 128 bits, 5 a character
     using Token = Letters<kTokenLength>;
     using Mark = Letters<24>;
 

@@ -67,6 +67,14 @@ TEST_CASE("a dialog token fits its Call-ID and its secret") {
     CHECK(sibling.is_dialog(token.text(), "c1"));
 }
 
+TEST_CASE("a dialog token spells no header name") {
+    Seals seals(kSecret, "a");
+    for (int i = 0; i < 1000; ++i) {
+        const auto token = seals.dialog(std::to_string(i));
+        CHECK(token.text().find_first_not_of("0123456789abcdefghijklmnopqrstuv") == std::string_view::npos);
+    }
+}
+
 TEST_CASE("the same request has the same branch after a restart, another target another") {
     const auto text = invite("SIP/2.0/UDP 10.0.0.1:5060;branch=z9hG4bKa;rport");
     sip::Message request;
