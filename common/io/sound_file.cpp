@@ -51,11 +51,6 @@ std::expected<std::vector<std::int16_t>, std::string> read_sound(const std::stri
     return std::move(read->samples);
 }
 
-std::string_view extension_of(SoundFormat format) {
-    static constexpr std::string_view kExtensions[] = {"wav", "flac", "opus"};
-    return kExtensions[static_cast<std::size_t>(format)];
-}
-
 struct SoundWriter::Impl {
     std::string path;
     Descriptor file;

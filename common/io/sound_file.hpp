@@ -6,7 +6,6 @@
 #include <memory>
 #include <span>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/time.hpp"
@@ -22,7 +21,6 @@ struct SoundFile {
 std::expected<SoundFile, std::string> read_sound(const std::string& path, base::seconds longest = base::seconds(3600));
 
 enum class SoundFormat : std::uint8_t { wav, flac, opus };  // 16-bit PCM; FLAC; Opus in Ogg (8000, 12000, 16000, 24000 or 48000 samples a second)
-std::string_view extension_of(SoundFormat format);         // "wav", "flac", "opus"
 
 // Written as it comes, finished on destruction. What a crash leaves behind is playable up to the last second or so: a WAV's header follows its
 // length, the other two are streams.

@@ -13,8 +13,6 @@ std::size_t octets_of(const CodecFormat& format) { return format.kind == CodecKi
 
 }  // namespace
 
-unsigned packets_in(std::uint64_t tick, unsigned ptime) { return static_cast<unsigned>((tick + 1) * kTickMs / ptime - tick * kTickMs / ptime); }
-
 std::size_t samples_before(std::uint64_t tick, const CodecFormat& format) { return tick * kTickMs % format.ptime * format.rate / 1000; }
 
 Ear::Ear(const CodecFormat& format)

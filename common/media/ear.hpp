@@ -15,8 +15,7 @@
 
 namespace confab::media {
 
-// Packets of a length (ms) that a tick completes, and samples that the packet under way holds before it.
-unsigned packets_in(std::uint64_t tick, unsigned ptime);
+// Samples that the packet under way holds before a tick.
 std::size_t samples_before(std::uint64_t tick, const CodecFormat& format);
 
 class Ear {

@@ -76,12 +76,6 @@ const std::array<std::vector<std::uint8_t>, 2> kEncode = {encode_table(G711::pcm
 
 }  // namespace
 
-std::optional<G711> g711_of(std::string_view encoding_name) {
-    for (auto law : {G711::pcmu, G711::pcma})
-        if (base::iequals(encoding_name, g711_name(law))) return law;
-    return std::nullopt;
-}
-
 std::string_view g711_name(G711 law) { return law == G711::pcmu ? "PCMU" : "PCMA"; }
 
 void decode(G711 law, std::span<const std::uint8_t> in, std::span<std::int16_t> out) {

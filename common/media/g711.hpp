@@ -9,7 +9,6 @@
 namespace confab::media {
 
 enum class G711 : std::uint8_t { pcmu, pcma };
-std::optional<G711> g711_of(std::string_view encoding_name);  // "PCMU", "PCMA", case-insensitive
 std::string_view g711_name(G711 law);
 constexpr std::uint8_t static_payload_type(G711 law) { return law == G711::pcmu ? 0 : 8; }
 

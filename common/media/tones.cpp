@@ -68,24 +68,6 @@ std::vector<std::int16_t> make_tones(std::span<const Tone> tones, std::uint32_t 
     return out;
 }
 
-std::vector<std::int16_t> make_beep(Beep beep, std::uint32_t rate) {
-    static constexpr Tone kEntry[] = {{.hertz = 523.25, .milliseconds = 100}, {.hertz = 783.99, .milliseconds = 150}};
-    static constexpr Tone kExit[] = {{.hertz = 783.99, .milliseconds = 100}, {.hertz = 523.25, .milliseconds = 150}};
-    static constexpr Tone kRecording[] = {{.hertz = 1400, .milliseconds = 200}};
-    static constexpr Tone kRefusal[] = {{.hertz = 330, .second_hertz = 262, .milliseconds = 250, .level = -24}};
-    switch (beep) {
-        case Beep::entry:
-            return make_tones(kEntry, rate);
-        case Beep::exit:
-            return make_tones(kExit, rate);
-        case Beep::recording:
-            return make_tones(kRecording, rate);
-        case Beep::refusal:
-            break;
-    }
-    return make_tones(kRefusal, rate);
-}
-
 Tone dtmf_tone(char digit, unsigned milliseconds, double level) {
     static constexpr std::string_view kKeys = "123A456B789C*0#D";
     static constexpr std::array<double, 4> kRows = {697, 770, 852, 941}, kColumns = {1209, 1336, 1477, 1633};

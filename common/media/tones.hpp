@@ -37,9 +37,6 @@ struct Tone {
 // One behind the other, each fading in and out within 5 ms, so that nothing clicks.
 std::vector<std::int16_t> make_tones(std::span<const Tone> tones, std::uint32_t rate);
 
-enum class Beep : std::uint8_t { entry, exit, recording, refusal };
-std::vector<std::int16_t> make_beep(Beep beep, std::uint32_t rate);
-
 // A DTMF digit as tones; a pause of that length for what is none.
 Tone dtmf_tone(char digit, unsigned milliseconds, double level = -10);
 

@@ -344,6 +344,16 @@ std::optional<std::string> address_key(const Uri& uri) {
     return key;
 }
 
+std::string unescape(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const auto octet = text.front() == '%' && text.size() > 2 ? base::unhex(text.substr(1, 2)) : std::nullopt;
+        out += octet ? octet->front() : text.front();
+        text.remove_prefix(octet ? 3 : 1);
+    }
+    return out;
+}
+
 bool equal_uris(const Uri& a, const Uri& b) {
     if (a.text == b.text) return true;
     if (!base::iequals(a.scheme, b.scheme)) return false;

@@ -68,6 +68,9 @@ std::optional<Credentials> parse_credentials(std::string_view value);
 // port when it is the default one, no parameters (RFC 3261 §10.3 step 5). A sips: address has the same key as its sip: twin.
 std::optional<std::string> address_key(const Uri& uri);
 
+// %HH escapes undone (RFC 3986 §2.1); a % that begins none stays.
+std::string unescape(std::string_view text);
+
 // RFC 3261 §19.1.4 comparison.
 bool equal_uris(const Uri& a, const Uri& b);
 

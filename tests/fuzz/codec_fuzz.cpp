@@ -7,7 +7,6 @@
 
 #include "base/check.hpp"
 #include "media/codec.hpp"
-#include "media/noise.hpp"
 #include "media/tones.hpp"
 
 using namespace confab::media;
@@ -28,7 +27,6 @@ void take(const CodecFormat& format, Decoder& decoder, DtmfDetector& keys, unsig
     CHECK(told <= std::max<std::size_t>(kMaxPacketSamples, 2 * payload.size()), "samples from nowhere");
     const auto level = level_of(format, payload);
     CHECK(!level || (*level >= 0 && *level <= 32767), "a level that cannot be");
-    (void)parse_comfort_noise(payload);
     std::size_t given = 0;
     switch (what % 4) {
         case 0:

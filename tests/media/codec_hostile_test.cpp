@@ -4,7 +4,6 @@
 #include "base/random.hpp"
 #include "media/allocations.hpp"
 #include "media/codec.hpp"
-#include "media/noise.hpp"
 #include "media/resample.hpp"
 #include "media/signals.hpp"
 #include "media/tones.hpp"
@@ -49,14 +48,13 @@ TEST_CASE("a payload of any length and content is decoded or refused", "[codec]"
     }
 }
 
-TEST_CASE("codecs, resamplers, noise and the ear for keys allocate nothing once they are made", "[codec]") {
+TEST_CASE("codecs, resamplers and the ear for keys allocate nothing once they are made", "[codec]") {
     for (const auto& format : formats()) {
         CAPTURE(encoding_name(format.kind), format.rate);
         const auto sound = vowel(120, 12000, format.rate, format.rate / 2);
         const auto encoder = make_encoder(format), other = make_encoder(format);
         const auto decoder = make_decoder(format);
         Resampler down(format.rate, 8000), up(format.rate, 48000);
-        ComfortNoise noise(1, format.rate);
         DtmfDetector keys;
         const std::size_t frame = format.samples();
         Pcm out(frame), low(std::size_t{8} * format.ptime), high(std::size_t{48} * format.ptime);
@@ -76,7 +74,6 @@ TEST_CASE("codecs, resamplers, noise and the ear for keys allocate nothing once 
             up.run(out, high);
             keys.hear(low);
             if (i % 9 == 4) keys.rest();
-            noise.fill(out, 50);
         }
         CHECK(before > 0);
         CHECK(allocations == before);

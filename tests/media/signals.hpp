@@ -1,8 +1,10 @@
 // Signals for tests of sound, and what tells how well they came through.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <random>
 #include <span>
 #include <vector>
 
@@ -41,6 +43,15 @@ inline Pcm vowel(double pitch, double peak, std::uint32_t rate, std::size_t samp
     }
     Pcm out(samples);
     for (std::size_t i = 0; i < samples; ++i) out[i] = static_cast<std::int16_t>(std::lround(peak * sound[i] / largest));
+    return out;
+}
+
+// White noise of `level` dB below full scale, always the same.
+inline Pcm hiss(int level, std::size_t samples) {
+    std::mt19937 engine{1};
+    std::normal_distribution<double> sample(0, 32768 * std::pow(10, -level / 20.0));
+    Pcm out(samples);
+    for (auto& to : out) to = static_cast<std::int16_t>(std::clamp(std::lround(sample(engine)), -32768L, 32767L));
     return out;
 }
 

@@ -146,10 +146,6 @@ void Entry::keyed(std::string_view digits, Parameters& given, const Surroundings
     }
 }
 
-void Entry::host_came() {
-    if (state_ == EntryState::waiting) become(EntryState::inside, Why::right);
-}
-
 void Entry::let_in() {
     if (state_ != EntryState::refused) become(EntryState::inside, Why::right);
 }

@@ -66,7 +66,6 @@ public:
     void keyed(std::string_view digits, Parameters& given, const Surroundings& around, const EntryRules& rules);
     void vouch(bool host);  // nothing more is asked: a ticket or this bridge itself speaks for the caller
     void submitted();  // a keyed passcode went to the directory
-    void host_came();
     void let_in();
     void refuse(Refusal why);
 

@@ -70,10 +70,6 @@ struct VolumeLeg {  // how it hears
     media::LegId leg;
     int decibels = 0;
 };
-struct PlaySounds {  // one after another, instead of the mix; none: be silent
-    media::LegId leg;
-    std::vector<media::Prompt> sounds;
-};
 struct AnnounceRoom {  // to all, beside the mix; none: be silent
     RoomId room = kLobby;
     std::vector<media::Prompt> sounds;
@@ -97,7 +93,7 @@ struct CloseLeg {
 };
 struct MediaCommand {
     unsigned thread = 0;
-    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, DeafenLeg, GainLeg, VolumeLeg, PlaySounds, AnnounceRoom, AnnouncePrompt, RecordRoom, RecordLeg, CloseLeg> what;
+    std::variant<OpenLeg, AttachLeg, FormatLeg, MuteLeg, AdmitLeg, PlayPrompt, DeafenLeg, GainLeg, VolumeLeg, AnnounceRoom, AnnouncePrompt, RecordRoom, RecordLeg, CloseLeg> what;
 };
 
 struct MediaEvent {

@@ -76,7 +76,6 @@ struct MediaThread::Impl {
     void operator()(const DeafenLeg& what);
     void operator()(const GainLeg& what);
     void operator()(const VolumeLeg& what);
-    void operator()(const PlaySounds& what);
     void operator()(const AnnounceRoom& what);
     void operator()(const AnnouncePrompt& what);
     void operator()(const RecordRoom& what);
@@ -228,10 +227,6 @@ void MediaThread::Impl::operator()(const GainLeg& what) {
 
 void MediaThread::Impl::operator()(const VolumeLeg& what) {
     if (auto* leg = find(what.leg); leg && leg->place) leg->place->room.set_volume(what.leg, what.decibels);
-}
-
-void MediaThread::Impl::operator()(const PlaySounds& what) {
-    if (auto* leg = find(what.leg); leg && leg->place) leg->place->room.play(what.leg, what.sounds);
 }
 
 void MediaThread::Impl::operator()(const AnnounceRoom& what) {

@@ -10,16 +10,6 @@ namespace {
 
 using config::key;
 
-std::string unescape(std::string_view text) {
-    std::string out;
-    while (!text.empty()) {
-        const auto octet = text.front() == '%' && text.size() > 2 ? base::unhex(text.substr(1, 2)) : std::nullopt;
-        out += octet ? octet->front() : text.front();
-        text.remove_prefix(octet ? 3 : 1);
-    }
-    return out;
-}
-
 std::string unquote(std::string_view text) {
     if (text.size() < 2 || text.front() != '"' || text.back() != '"') return std::string(text);
     std::string out;
@@ -56,8 +46,8 @@ public:
     std::string value(const std::string& header, const std::string& parameter) const {
         if (const auto* found = header.empty() ? nullptr : request_.find(header)) return unquote(base::trim(found->value));
         if (parameter.empty()) return {};
-        if (const auto given = uri_.params.get(parameter)) return unescape(*given);
-        return unescape(user_.get(parameter).value_or(""));
+        if (const auto given = uri_.params.get(parameter)) return sip::unescape(*given);
+        return sip::unescape(user_.get(parameter).value_or(""));
     }
     std::string code(const std::string& header, const std::string& parameter) const {
         return value(header, parameter).substr(0, kLongestCode + 1);
@@ -135,6 +125,6 @@ Parameters parameters_of(const sip::Message& request, const sip::Uri& uri, const
     return given;
 }
 
-std::string dialled_number(const sip::Uri& uri) { return unescape(uri.user.substr(0, uri.user.find(';'))); }
+std::string dialled_number(const sip::Uri& uri) { return sip::unescape(uri.user.substr(0, uri.user.find(';'))); }
 
 }  // namespace confab::bridge

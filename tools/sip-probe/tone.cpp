@@ -43,13 +43,6 @@ double tone_level_db(std::span<const std::int16_t> samples, double hertz, std::u
     return to_db(std::sqrt(power) * 2 / n / kFullScale / std::numbers::sqrt2);
 }
 
-double level_db(std::span<const std::int16_t> samples) {
-    if (samples.empty()) return kSilenceDb;
-    double sum = 0;
-    for (const auto sample : samples) sum += static_cast<double>(sample) * sample;
-    return to_db(std::sqrt(sum / static_cast<double>(samples.size())) / kFullScale);
-}
-
 std::vector<double> choose_tones(std::size_t count, base::Random& random) {
     std::vector<double> grid(std::begin(kGrid), std::end(kGrid));
     for (std::size_t i = grid.size(); i > 1; --i) std::swap(grid[i - 1], grid[random.below(i)]);

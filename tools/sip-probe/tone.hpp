@@ -22,7 +22,6 @@ private:
 };
 
 double tone_level_db(std::span<const std::int16_t> samples, double hertz, std::uint32_t rate);
-double level_db(std::span<const std::int16_t> samples);
 
 // `count` frequencies between 400 and 3,300 Hz, at random and apart enough to tell from one another and from each other's octaves; repeats when there are more legs than room.
 std::vector<double> choose_tones(std::size_t count, base::Random& random);

@@ -9,17 +9,6 @@ namespace {
 
 constexpr std::string_view kMask = "****";
 
-// RFC 3986 §2.1; what is no escape stays.
-std::string unescape(std::string_view text) {
-    std::string out;
-    while (!text.empty()) {
-        const auto octet = text.front() == '%' && text.size() > 2 ? base::unhex(text.substr(1, 2)) : std::nullopt;
-        out += octet ? octet->front() : text.front();
-        text.remove_prefix(octet ? 3 : 1);
-    }
-    return out;
-}
-
 // The value that stands at the front of `rest`: quoted, or up to what ends a parameter.
 std::size_t length_of_value(std::string_view rest) {
     if (!rest.empty() && rest.front() == '"') return std::min(rest.find('"', 1), rest.size() - 1) + 1;
@@ -52,9 +41,9 @@ void mask_header(std::string& text, std::string_view name) {
 
 std::string passcode_of(const sip::Message& request, const sip::Uri& uri, const PasscodePlaces& places) {
     if (const auto* header = request.find(places.header)) return std::string(base::trim(header->value));
-    if (const auto value = uri.params.get(places.parameter)) return unescape(*value);
+    if (const auto value = uri.params.get(places.parameter)) return sip::unescape(*value);
     const auto end = std::min(uri.user.find(';'), uri.user.size());
-    return unescape(sip::Params{uri.user.substr(end)}.get(places.parameter).value_or(""));
+    return sip::unescape(sip::Params{uri.user.substr(end)}.get(places.parameter).value_or(""));
 }
 
 std::string masked(std::string_view text, const PasscodePlaces& places) {

@@ -40,16 +40,6 @@ void append_escaped(std::string& out, std::string_view text) {
     }
 }
 
-std::string unescaped(std::string_view text) {
-    std::string out;
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const auto octet = text[i] == '%' && i + 2 < text.size() ? base::unhex(text.substr(i + 1, 2)) : std::nullopt;
-        out += octet ? *octet : std::string(1, text[i]);
-        if (octet) i += 2;
-    }
-    return out;
-}
-
 }  // namespace
 
 bool Wanted::matches(const sip::Binding& binding) const {
@@ -75,7 +65,7 @@ std::optional<Wanted> Gruus::read(const sip::Uri& uri) const {
     const auto instance = uri.params.get("gr");
     if (!address) return std::nullopt;
     if (!instance) return Wanted{.address = std::move(*address), .instance = {}, .instance_hash = {}, .call_id_hash = {}};
-    if (!instance->empty()) return Wanted{.address = std::move(*address), .instance = unescaped(*instance), .instance_hash = {}, .call_id_hash = {}};
+    if (!instance->empty()) return Wanted{.address = std::move(*address), .instance = sip::unescape(*instance), .instance_hash = {}, .call_id_hash = {}};
     const auto plain = open(uri.user);
     if (!plain) return std::nullopt;
     const std::string_view text = *plain;

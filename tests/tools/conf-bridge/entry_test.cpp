@@ -81,7 +81,6 @@ TEST_CASE("every state takes every input", "[bridge][entry]") {
         {"the code", keyed("77"), {re, pa, pi, in, wa, lo, in, no}},
         {"nonsense", keyed("1"), {re, pa, pi, co, wa, lo, in, no}},
         {"nothing", keyed(""), {re, pa, co, co, wa, lo, in, no}},
-        {"host came", [](Caller& caller) { caller.entry.host_came(); }, {re, pa, pi, co, in, lo, in, no}},
         {"let in", [](Caller& caller) { caller.entry.let_in(); }, {in, in, in, in, in, in, in, no}},
         {"refused", [](Caller& caller) { caller.entry.refuse(R::attempts); }, {no, no, no, no, no, no, in, no}},
     };

@@ -45,7 +45,6 @@ TEST_CASE("a tone is measured at its own frequency and nowhere else") {
             audio.insert(audio.end(), frame.begin(), frame.end());
         }
         CHECK(tone_level_db(audio, hertz, 8000) == Approx(-20).margin(0.2));
-        CHECK(level_db(audio) == Approx(-20).margin(0.2));
         CHECK(tone_level_db(audio, hertz + 85, 8000) < -70);
     }
     CHECK(tone_level_db({}, 437, 8000) == kSilenceDb);
