@@ -31,14 +31,14 @@ void Ear::take_state(const Ear& other) {
     passing_ = other.passing_;
 }
 
-void Ear::put(std::uint64_t tick, std::span<const std::int32_t> sound, Bytes as_sent) {
+void Ear::put(std::uint64_t tick, std::span<const std::int32_t> sound, Bytes as_sent, bool soft) {
     made_ = 0;
     if (const auto before = samples_before(tick, format_); filled_ != before) {  // it slept
         filled_ = before;
         std::ranges::fill(frame_, std::int16_t{0});
     }
     passing_ = !as_sent.empty() && (!has_state_ || passing_ || silent_ >= kSilence);
-    const bool silent = std::ranges::none_of(sound, [](std::int32_t sample) { return sample != 0; });
+    const bool silent = soft || std::ranges::none_of(sound, [](std::int32_t sample) { return sample != 0; });
     silent_ = silent ? std::min(silent_ + 1, kSilence) : 0;
     if (!passing_ || has_state_) {
         Narrow narrow;

@@ -25,7 +25,8 @@ public:
 
     // A tick's sound, which becomes 0…2 packets. `as_sent`: the same sound as a peer's octets, a whole packet of ours; they are passed on
     // untouched. A codec with a memory (G.722, Opus) begins that only after silence, and encodes beside it, so that it can go on itself.
-    void put(std::uint64_t tick, std::span<const std::int32_t> sound, Bytes as_sent);
+    // `soft`: nothing but comfort noise, which counts as silence.
+    void put(std::uint64_t tick, std::span<const std::int32_t> sound, Bytes as_sent, bool soft);
     std::span<const Bytes> packets() const { return std::span(packets_).first(made_); }  // an empty one: nothing is to be sent
     bool at_rest() const { return limiter_.at_rest(); }
     const CodecFormat& format() const { return format_; }

@@ -146,6 +146,7 @@ void Room::tick(RoomOutput& out) {
     room.find_rates();
     room.speak();
     room.announce();
+    if (room.hush) room.soothe();
     room.sum_up();
     for (const auto& audience : room.audiences)
         if (audience->listeners > 0) room.serve(*audience);

@@ -7,8 +7,8 @@
 //
 // Packets of ours are as long as the leg's format says, silence included. Where one talker of a listener's own codec speaks in packets of
 // 20 ms, his code bytes pass untouched. While a telephone event lasts, its leg's audio stays out; a leg without telephone events is listened
-// to for tones. A leg whose packets stop (or never come) is told once as `media_stopped`; held legs and those that promised to send nothing
-// are exempt. Commands take effect, and their events come out, with the next tick; what they end or begin has a ramp of 5 ms.
+// to for tones. While nobody talks all hear silence, or comfort noise that is made once and encoded once for each audience. A leg whose packets
+// stop (or never come) is told once as `media_stopped`; held legs and those that promised to send nothing are exempt. Commands take effect, and their events come out, with the next tick; what they end or begin has a ramp of 5 ms.
 //
 // A leg's RTP goes out only while the leg's direction sends; a *held* leg is out of the mix and gets nothing; a *muted* leg hears and is
 // not heard; a *deaf* leg hears nothing but its prompts. A prompt plays to one leg instead of the mix, an announcement to all within the
@@ -53,6 +53,7 @@ struct RoomPolicy {
     unsigned talk_hangover = 15;   // ticks below the level before `silent`
     unsigned media_timeout = 500;  // ticks without any packet before `media_stopped` (10 s); held legs are exempt
     unsigned max_delay = 300;      // ms that a jitter buffer holds at most
+    std::optional<int> comfort_noise{};  // −dBov, while nobody talks; empty: silence
 };
 
 struct RoomEvent {

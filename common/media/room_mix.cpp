@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <utility>
 
 #include "media/room_parts.hpp"
 
@@ -55,6 +56,22 @@ void Room::Impl::announce() {
     }
 }
 
+// It begins in the tick in which the last sound dies away, and dies away under the next one's first tick.
+void Room::Impl::soothe() {
+    const bool sounded = std::exchange(hush->sounds, talkers.empty() && announcements.empty());
+    soft = sounded || hush->sounds;
+    if (!soft) return;
+    if (hush->sounds) {
+        Samples samples;
+        hush->noise.fill(samples);
+        if (!sounded) hush->voice.start(ComfortNoise::kRate, true);
+        hush->voice.put(samples, 1, rates);
+    } else {
+        hush->voice.put_end(rates);
+    }
+    sources.push_back({&hush->voice, nullptr});
+}
+
 void Room::Impl::sum_up() {
     for (std::size_t rate = 0; rate < kRates.size(); ++rate) {
         if (!(rates >> rate & 1)) continue;
@@ -80,14 +97,14 @@ Bytes Room::Impl::as_sent(const Ear& ear, const Leg* listener) {
 
 void Room::Impl::serve(Audience& audience) {
     const auto sum = std::span(sums[audience.rate]).first(audience.length);
-    if (audience.gain == 1) return audience.ear.put(now, sum, as_sent(audience.ear, nullptr));
+    if (audience.gain == 1) return audience.ear.put(now, sum, as_sent(audience.ear, nullptr), soft);
     const auto heard = std::span(work).first(audience.length);
     if (audience.hears)
         std::ranges::copy(sum, heard.begin());
     else
         std::ranges::fill(heard, 0);
     scale(heard, audience.gain, audience.gain, 0);
-    audience.ear.put(now, heard, {});
+    audience.ear.put(now, heard, {}, soft);
 }
 
 void Room::Impl::serve(Leg& leg, std::vector<RoomEvent>& events) {
@@ -104,7 +121,8 @@ void Room::Impl::serve(Leg& leg, std::vector<RoomEvent>& events) {
     if (!plain) scale(heard, leg.hears, gain, audience.length / kRampsPerTick);
     leg.hears = gain;
     leg.ear_idle = leg.voice || leg.player ? 0 : leg.ear_idle + 1;
-    if (leg.player) {
+    const bool is_told = leg.player.has_value();
+    if (is_told) {
         const bool stopped = leg.player->is_stopped();
         const bool more = leg.player->step(factor_of(leg.volume), static_cast<RateSet>(1 << audience.rate));
         media::add(heard, leg.player->voice().at(audience.rate));
@@ -114,7 +132,7 @@ void Room::Impl::serve(Leg& leg, std::vector<RoomEvent>& events) {
             leg.player.reset();
         }
     }
-    leg.ear->put(now, heard, plain ? as_sent(*leg.ear, &leg) : Bytes{});
+    leg.ear->put(now, heard, plain ? as_sent(*leg.ear, &leg) : Bytes{}, soft && !is_told);
 }
 
 void Room::Impl::send(Leg& leg, RoomOutput& out) {

@@ -9,6 +9,7 @@
 #include "media/dtmf.hpp"
 #include "media/ear.hpp"
 #include "media/gain_control.hpp"
+#include "media/noise.hpp"
 #include "media/playout.hpp"
 #include "media/resample.hpp"
 #include "media/room.hpp"
@@ -83,7 +84,17 @@ struct Room::Leg {
 };
 
 struct Room::Impl {
-    explicit Impl(const RoomPolicy& given) : policy(given) {}
+    explicit Impl(const RoomPolicy& given) : policy(given) {
+        if (policy.comfort_noise) hush = std::make_unique<Hush>(*policy.comfort_noise);
+    }
+
+    // Comfort noise, as a sound among the others.
+    struct Hush {
+        explicit Hush(int level) : noise(level) {}
+        ComfortNoise noise;
+        Voice voice;
+        bool sounds = false;
+    };
 
     // A sound of this tick, and whose it is.
     struct Source {
@@ -104,6 +115,8 @@ struct Room::Impl {
     std::vector<Leg*> speakers;  // those, and who was until the last tick
     std::vector<Player> announcements;
     std::vector<std::unique_ptr<Voice>> orphans, idle_voices;  // orphans: of legs that are gone
+    std::unique_ptr<Hush> hush;  // null: nothing
+    bool soft = false;           // this tick has its noise, or the end of it
     std::vector<Source> sources;
     RateSet rates = 0;
     std::array<Wide, kRates.size()> sums;
@@ -137,6 +150,7 @@ struct Room::Impl {
     void find_rates();
     void speak();
     void announce();
+    void soothe();
     void sum_up();
     Bytes as_sent(const Ear& ear, const Leg* listener);
     void serve(Audience& audience);

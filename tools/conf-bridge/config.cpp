@@ -67,6 +67,8 @@ config::Table make_keys() {
         key("loudest", &Config::loudest, "3", "How many talkers are mixed at a time.").between(1, 64),
         key("talk-level", &Config::talk_level, "180", "Mean magnitude of 16-bit samples that counts as talking.").between(1, 32'767),
         key("automatic-gain", &Config::automatic_gain, "no", "Brings talkers to one loudness, slowly and within 12 dB."),
+        key("comfort-noise", &Config::comfort_noise, "off",
+            "What members hear while nobody talks: soft noise at this level in -dBov (RFC 3389), or off for digital silence."),
         key("prompts", &Config::prompts, "",
             "Directory with recordings of one's own, LANGUAGE/NAME.wav and sounds/NAME.wav, 8 kHz; what it lacks is taken from share/confab/prompts beside "
             "the program's bin directory, whose files also tell the names."),
@@ -189,6 +191,14 @@ void take_live(Config& running, const Config& fresh) {
 }  // namespace confab::bridge
 
 namespace confab::config {
+
+std::optional<bridge::NoiseLevel> Value<bridge::NoiseLevel>::parse(std::string_view text) {
+    constexpr std::uint32_t kLoudest = 40, kSoftest = 90;  // −dBov
+    if (text == "off") return bridge::NoiseLevel{};
+    const auto level = Value<std::uint32_t>::parse(text);
+    if (!level || *level < kLoudest || *level > kSoftest) return std::nullopt;
+    return bridge::NoiseLevel{static_cast<int>(*level)};
+}
 
 std::optional<bridge::ReplacesUse> Value<bridge::ReplacesUse>::parse(std::string_view text) {
     using bridge::ReplacesUse;

@@ -22,6 +22,10 @@ namespace confab::bridge {
 // Whose calls an INVITE with Replaces (RFC 3891) may take over.
 enum class ReplacesUse : std::uint8_t { off, caller, any };
 
+struct NoiseLevel {
+    std::optional<int> minus_dbov;  // empty: off
+};
+
 struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys, OutboundKeys, AgreementKeys {
     std::string name;
     config::Peer address;
@@ -38,6 +42,7 @@ struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys,
     base::milliseconds max_delay{300};
     std::uint32_t loudest = 3, talk_level = 180;
     bool automatic_gain = false;
+    NoiseLevel comfort_noise;
     std::string prompts;
     std::string recordings, sounds;
     RecordingFormat recording_format = RecordingFormat::wav;
@@ -61,6 +66,12 @@ Config read_config(const config::Entries& entries, config::Problems& problems);
 void take_live(Config& running, const Config& fresh);
 
 }  // namespace confab::bridge
+
+template <>
+struct confab::config::Value<confab::bridge::NoiseLevel> {
+    static std::string_view expected() { return "off or a whole number from 40 to 90"; }
+    static std::optional<confab::bridge::NoiseLevel> parse(std::string_view text);
+};
 
 template <>
 struct confab::config::Value<confab::bridge::RecordingFormat> {

@@ -56,6 +56,7 @@ MediaOptions media_options(const Config& config, std::shared_ptr<const PromptLib
     options.policy.loudest = config.loudest;
     options.policy.talk_level = static_cast<int>(config.talk_level);
     options.policy.automatic_gain = config.automatic_gain;
+    options.policy.comfort_noise = config.comfort_noise.minus_dbov;
     options.policy.max_delay = static_cast<unsigned>(config.max_delay.count());
     options.policy.media_timeout = static_cast<unsigned>(config.media_timeout / kTick);
     options.prompts = std::move(prompts);
