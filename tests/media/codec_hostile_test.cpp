@@ -26,7 +26,7 @@ std::vector<CodecFormat> formats() {
 
 TEST_CASE("a payload of any length and content is decoded or refused", "[codec]") {
     confab::base::Random random({3});
-    Pcm out(kMaxPacketSamples);
+    Signal out(kMaxPacketSamples);
     for (const auto& format : formats()) {
         CAPTURE(encoding_name(format.kind), format.rate);
         const auto decoder = make_decoder(format);
@@ -51,13 +51,13 @@ TEST_CASE("a payload of any length and content is decoded or refused", "[codec]"
 TEST_CASE("codecs, resamplers and the ear for keys allocate nothing once they are made", "[codec]") {
     for (const auto& format : formats()) {
         CAPTURE(encoding_name(format.kind), format.rate);
-        const auto sound = vowel(120, 12000, format.rate, format.rate / 2);
+        const auto sound = vowel(format.rate, 0.5, 120, 12000);
         const auto encoder = make_encoder(format), other = make_encoder(format);
         const auto decoder = make_decoder(format);
         Resampler down(format.rate, 8000), up(format.rate, 48000);
         DtmfDetector keys;
         const std::size_t frame = format.samples();
-        Pcm out(frame), low(std::size_t{8} * format.ptime), high(std::size_t{48} * format.ptime);
+        Signal out(frame), low(std::size_t{8} * format.ptime), high(std::size_t{48} * format.ptime);
         std::vector<std::uint8_t> packet(1500);
         const auto before = allocations.load();
         for (std::size_t at = 0, i = 0; at + frame <= sound.size(); at += frame, ++i) {

@@ -23,17 +23,7 @@ RoomPolicy noisy() {
     return policy;
 }
 
-double dbov(std::span<const std::int16_t> sound) {
-    double sum = 0;
-    for (const double sample : sound) sum += sample * sample;
-    return 10 * std::log10(sum / static_cast<double>(sound.size()) / (32768.0 * 32768.0) + 1e-12);
-}
-
-int largest_step(std::span<const std::int16_t> sound) {
-    int step = 0;
-    for (std::size_t n = 1; n < sound.size(); ++n) step = std::max(step, std::abs(sound[n] - sound[n - 1]));
-    return step;
-}
+double dbov(std::span<const std::int16_t> sound) { return 10 * std::log10(power_of(sound) / (32768.0 * 32768.0) + 1e-12); }
 
 std::span<const std::int16_t> last(const Peer& peer, std::size_t ticks) { return std::span(peer.heard).last(ticks * kFrame); }
 
@@ -50,7 +40,7 @@ std::vector<std::uint8_t> odd_codes(std::uint32_t frame) {
 TEST_CASE("noise has the level that it was asked for, and is the same every time", "[noise]") {
     for (const int level : {40, 60, 75}) {
         ComfortNoise one(level), other(level);
-        std::vector<std::int16_t> first(80'000), second(80'000);
+        Signal first(80'000), second(80'000);
         one.fill(first);
         other.fill(second);
         CHECK(first == second);

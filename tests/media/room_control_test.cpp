@@ -2,7 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "media/room_fixture.hpp"
-#include "media/signal.hpp"
+#include "media/signals.hpp"
 #include "media/tones.hpp"
 
 using namespace confab::media;

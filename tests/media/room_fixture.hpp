@@ -9,12 +9,13 @@
 
 #include "media/g711.hpp"
 #include "media/room.hpp"
+#include "media/signals.hpp"
 
 namespace confab::media::test {
 
 inline G711 law_of(const LegFormat& format) { return format.codec.kind == CodecKind::pcma ? G711::pcma : G711::pcmu; }
 
-inline std::vector<std::uint8_t> coded(G711 law, const std::vector<std::int16_t>& samples) {
+inline std::vector<std::uint8_t> coded(G711 law, const Signal& samples) {
     std::vector<std::uint8_t> codes(samples.size());
     encode(law, samples, codes);
     return codes;
@@ -28,12 +29,12 @@ struct Peer {
     std::uint32_t timestamp = 0;
     std::uint32_t position = 0;  // of the tone
     double hertz = 0, amplitude = 0;
-    std::vector<std::int16_t> heard;
+    Signal heard;
     std::vector<RtpPacket> packets;
     std::vector<std::uint8_t> codes;  // the last packet's
 
     std::vector<std::uint8_t> tone(std::size_t samples = kFrame) {
-        std::vector<std::int16_t> pcm(samples);
+        Signal pcm(samples);
         for (auto& one : pcm)
             one = static_cast<std::int16_t>(std::lround(amplitude * std::sin(2 * std::numbers::pi * hertz * position++ / 8000)));
         return coded(law_of(format), pcm);
@@ -46,18 +47,9 @@ struct Peer {
         out.insert(out.end(), payload.begin(), payload.end());
         return out;
     }
-    // How loud a frequency was in the last samples: amplitude of its sine, through a Hann window, so that others do not leak into it.
+    // How loud a frequency was in the last samples.
     double hears(double at, std::size_t last = 4000) const {
-        double real = 0, imaginary = 0;
-        const std::size_t from = heard.size() > last ? heard.size() - last : 0;
-        const auto count = static_cast<double>(heard.size() - from);
-        for (std::size_t n = from; n < heard.size(); ++n) {
-            const double angle = 2 * std::numbers::pi * at * static_cast<double>(n) / 8000;
-            const double window = 1 - std::cos(2 * std::numbers::pi * (static_cast<double>(n - from) + 0.5) / count);
-            real += window * heard[n] * std::cos(angle);
-            imaginary += window * heard[n] * std::sin(angle);
-        }
-        return 2 * std::hypot(real, imaginary) / static_cast<double>(std::max<std::size_t>(1, heard.size() - from));
+        return amplitude_of(std::span(heard).last(std::min(last, heard.size())), at, 8000);
     }
 };
 

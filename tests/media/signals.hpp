@@ -1,36 +1,58 @@
-// Signals for tests of sound, and what tells how well they came through.
+// Signals for tests of sound, and figures about what became of them. Amplitudes in steps of 16-bit samples, 0…32767.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <numbers>
 #include <random>
 #include <span>
 #include <vector>
 
 namespace confab::media::test {
 
-using Pcm = std::vector<std::int16_t>;
+using Signal = std::vector<std::int16_t>;
 
-inline Pcm sine(double hertz, double amplitude, std::uint32_t rate, std::size_t samples) {
-    Pcm out(samples);
-    for (std::size_t i = 0; i < samples; ++i)
-        out[i] = static_cast<std::int16_t>(std::lround(amplitude * std::sin(6.283185307179586 * hertz * static_cast<double>(i) / rate)));
+inline std::int16_t rounded(double sample) { return static_cast<std::int16_t>(std::lround(std::clamp(sample, -32768.0, 32767.0))); }
+inline std::size_t count_of(std::uint32_t rate, double seconds) { return static_cast<std::size_t>(std::lround(rate * seconds)); }
+
+// Sines of one amplitude each.
+inline Signal tones(std::uint32_t rate, double seconds, std::initializer_list<double> hertz, double amplitude) {
+    Signal out(count_of(rate, seconds));
+    for (std::size_t n = 0; n < out.size(); ++n) {
+        double sum = 0;
+        for (const double at : hertz) sum += std::sin(2 * std::numbers::pi * at * static_cast<double>(n) / rate);
+        out[n] = rounded(amplitude * sum);
+    }
     return out;
 }
 
-// Like a vowel: a pulse train at `pitch` through two resonances, rising and falling four times a second. A living voice also wobbles.
+// As even as speech can be: a gliding pitch with harmonics, syllables four a second, no pause longer than 100 ms.
+inline Signal speech(std::uint32_t rate, double seconds, double pitch, double amplitude) {
+    Signal out(count_of(rate, seconds));
+    double phase = 0;
+    for (std::size_t n = 0; n < out.size(); ++n) {
+        const double t = static_cast<double>(n) / rate;
+        phase += 2 * std::numbers::pi * pitch * (1 + 0.1 * std::sin(2 * std::numbers::pi * 0.7 * t)) / rate;
+        double sum = 0;
+        for (int k = 1; k <= 10 && k * pitch < 3300; ++k) sum += std::sin(k * phase) / k;
+        out[n] = rounded(amplitude * 0.6 * sum * (0.55 - 0.45 * std::cos(2 * std::numbers::pi * 4 * t)));
+    }
+    return out;
+}
+
+// As a throat makes it: a pulse train at `pitch` through two resonances, rising and falling four times a second. A living voice also wobbles.
 struct Mouth {
     double first = 700, second = 1200;  // Hz
     double wobble = 0;
 };
-inline Pcm vowel(double pitch, double peak, std::uint32_t rate, std::size_t samples, const Mouth& mouth = {}) {
-    const double turn = 6.283185307179586 / rate;
+inline Signal vowel(std::uint32_t rate, double seconds, double pitch, double peak, const Mouth& mouth = {}) {
+    const double turn = 2 * std::numbers::pi / rate;
     const double radius = std::exp(-240.0 / rate);
     const double first = 2 * radius * std::cos(mouth.first * turn), second = 2 * radius * std::cos(mouth.second * turn);
     double phase = 1, a1 = 0, a2 = 0, b1 = 0, b2 = 0, largest = 1e-9;
-    std::vector<double> sound(samples);
-    for (std::size_t i = 0; i < samples; ++i) {
+    std::vector<double> sound(count_of(rate, seconds));
+    for (std::size_t i = 0; i < sound.size(); ++i) {
         phase += pitch * (1 + mouth.wobble * std::sin(5.5 * turn * static_cast<double>(i))) / rate;
         const double pulse = phase >= 1 ? 1 : 0;
         if (phase >= 1) phase -= 1;
@@ -41,64 +63,97 @@ inline Pcm vowel(double pitch, double peak, std::uint32_t rate, std::size_t samp
         sound[i] = b * (0.55 + 0.45 * std::sin(4 * turn * static_cast<double>(i)));
         largest = std::max(largest, std::abs(sound[i]));
     }
-    Pcm out(samples);
-    for (std::size_t i = 0; i < samples; ++i) out[i] = static_cast<std::int16_t>(std::lround(peak * sound[i] / largest));
+    Signal out(sound.size());
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = rounded(peak * sound[i] / largest);
     return out;
 }
 
 // White noise of `level` dB below full scale, always the same.
-inline Pcm hiss(int level, std::size_t samples) {
+inline Signal hiss(int level, std::size_t samples) {
     std::mt19937 engine{1};
     std::normal_distribution<double> sample(0, 32768 * std::pow(10, -level / 20.0));
-    Pcm out(samples);
-    for (auto& to : out) to = static_cast<std::int16_t>(std::clamp(std::lround(sample(engine)), -32768L, 32767L));
+    Signal out(samples);
+    for (auto& to : out) to = rounded(sample(engine));
     return out;
 }
 
-inline double energy(std::span<const std::int16_t> sound) {
+// Amplitude of one frequency, through a Hann window, so that others do not leak into it.
+inline double amplitude_of(std::span<const std::int16_t> signal, double hertz, std::uint32_t rate) {
+    double real = 0, imaginary = 0;
+    const auto count = static_cast<double>(std::max<std::size_t>(1, signal.size()));
+    for (std::size_t n = 0; n < signal.size(); ++n) {
+        const double angle = 2 * std::numbers::pi * hertz * static_cast<double>(n) / rate;
+        const double window = 1 - std::cos(2 * std::numbers::pi * (static_cast<double>(n) + 0.5) / count);
+        real += window * signal[n] * std::cos(angle);
+        imaginary += window * signal[n] * std::sin(angle);
+    }
+    return 2 * std::hypot(real, imaginary) / count;
+}
+
+inline double power_of(std::span<const std::int16_t> signal) {
     double sum = 0;
-    for (const auto sample : sound) sum += double{static_cast<double>(sample)} * sample;
-    return sum;
+    for (const double sample : signal) sum += sample * sample;
+    return sum / static_cast<double>(std::max<std::size_t>(1, signal.size()));
 }
 
-// Signal to noise in dB of `heard` against `meant`, sample by sample.
-inline double snr(std::span<const std::int16_t> meant, std::span<const std::int16_t> heard) {
-    double noise = 1e-9;
-    for (std::size_t i = 0; i < std::min(meant.size(), heard.size()); ++i) noise += std::pow(static_cast<double>(meant[i]) - heard[i], 2);
-    return 10 * std::log10((energy(meant.first(std::min(meant.size(), heard.size()))) + 1e-9) / noise);
+// What is not of these frequencies, as a part of the level.
+inline double distortion(std::span<const std::int16_t> signal, std::initializer_list<double> hertz, std::uint32_t rate) {
+    const double power = power_of(signal);
+    double of_tones = 0;
+    for (const double at : hertz) of_tones += std::pow(amplitude_of(signal, at, rate), 2) / 2;
+    return std::sqrt(std::max(0.0, power - of_tones) / power);
 }
 
-// The delay at which `heard` is most like `meant`, and the signal-to-noise ratio there.
+// The delay of at most `longest` samples at which `heard` is most like `meant`, and its signal to noise in dB there. Reads the middle half of
+// `heard`; `meant` is at least three quarters as long.
 struct Aligned {
     std::size_t delay = 0;
     double decibels = -100;
 };
 inline Aligned align(std::span<const std::int16_t> meant, std::span<const std::int16_t> heard, std::size_t longest) {
+    const std::size_t from = std::max(longest, heard.size() / 4), count = heard.size() / 2;
+    const auto compare = [&](std::size_t delay, std::size_t step) {
+        double signal = 1e-9, noise = 1e-9;
+        for (std::size_t n = from; n < from + count; n += step) {
+            const double x = meant[n - delay], y = heard[n];
+            signal += x * x;
+            noise += (y - x) * (y - x);
+        }
+        return 10 * std::log10(signal / noise);
+    };
     Aligned best;
-    for (std::size_t delay = 0; delay <= longest; ++delay) {
-        const std::size_t length = std::min(meant.size(), heard.size() - delay);
-        const double decibels = snr(meant.first(length), heard.subspan(delay, length));
-        if (decibels > best.decibels) best = {delay, decibels};
-    }
-    return best;
+    for (std::size_t delay = 0; delay <= longest; ++delay)
+        if (const double like = compare(delay, 1 + count / 1000); like > best.decibels) best = {delay, like};
+    return {best.delay, compare(best.delay, 1)};
+}
+inline double likeness(std::span<const std::int16_t> meant, std::span<const std::int16_t> heard, std::size_t longest) {
+    return align(meant, heard, longest).decibels;
 }
 
-// The largest change of the slope from one sample to the next: a click shows as a jump of it.
-inline int sharpest(std::span<const std::int16_t> sound) {
+// Between two samples that follow each other.
+inline int largest_step(std::span<const std::int16_t> signal) {
     int largest = 0;
-    for (std::size_t i = 2; i < sound.size(); ++i) largest = std::max(largest, std::abs(sound[i] - 2 * sound[i - 1] + sound[i - 2]));
+    for (std::size_t n = 1; n < signal.size(); ++n) largest = std::max(largest, std::abs(signal[n] - signal[n - 1]));
     return largest;
 }
 
-// The part of `sound` that is a tone of `hertz`: amplitude (Goertzel).
-inline double amplitude_at(double hertz, std::uint32_t rate, std::span<const std::int16_t> sound) {
-    double real = 0, imaginary = 0;
-    for (std::size_t i = 0; i < sound.size(); ++i) {
-        const double angle = 6.283185307179586 * hertz * static_cast<double>(i) / rate;
-        real += sound[i] * std::cos(angle);
-        imaginary += sound[i] * std::sin(angle);
+// The largest change of the slope from one sample to the next, where even a click that is smaller than the signal's own steps shows.
+inline int sharpest(std::span<const std::int16_t> signal) {
+    int largest = 0;
+    for (std::size_t n = 2; n < signal.size(); ++n) largest = std::max(largest, std::abs(signal[n] - 2 * signal[n - 1] + signal[n - 2]));
+    return largest;
+}
+
+// The longest stretch in ms, in steps of 2 ms, whose level is more than 20 dB below the whole's.
+inline double longest_gap(std::span<const std::int16_t> signal, std::uint32_t rate) {
+    const std::size_t step = rate / 500;
+    const double floor = power_of(signal) / 100;
+    double gap = 0, longest = 0;
+    for (std::size_t n = 0; n + step <= signal.size(); n += step) {
+        gap = power_of(signal.subspan(n, step)) < floor ? gap + 2 : 0;
+        longest = std::max(longest, gap);
     }
-    return 2 * std::hypot(real, imaginary) / static_cast<double>(std::max<std::size_t>(1, sound.size()));
+    return longest;
 }
 
 }  // namespace confab::media::test

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kKeys = "1234567890*#ABCD";
 
-std::string digits_in(const Pcm& sound) {
+std::string digits_in(const Signal& sound) {
     DtmfDetector detector;
     std::string digits;
     for (std::size_t at = 0; at + 160 <= sound.size(); at += 160)
@@ -22,7 +22,7 @@ std::string digits_in(const Pcm& sound) {
     return digits;
 }
 
-Pcm pressed(std::string_view keys, unsigned on, unsigned off, double level = -10) {
+Signal pressed(std::string_view keys, unsigned on, unsigned off, double level = -10) {
     std::vector<Tone> tones;
     for (const char key : keys) {
         tones.push_back(dtmf_tone(key, on, level));
@@ -31,7 +31,7 @@ Pcm pressed(std::string_view keys, unsigned on, unsigned off, double level = -10
     return make_tones(tones, 8000);
 }
 
-void add_to(Pcm& sound, const Pcm& other) {
+void add_to(Signal& sound, const Signal& other) {
     for (std::size_t i = 0; i < sound.size(); ++i)
         sound[i] = static_cast<std::int16_t>(std::clamp(sound[i] + other[i % other.size()], -32768, 32767));
 }
@@ -86,11 +86,11 @@ TEST_CASE("voices, music and call progress are no keys", "[tones]") {
     for (const auto& [first, second] : mouths)
         for (double pitch = 85; pitch < 320; pitch *= 1.07) {
             CAPTURE(first, second, pitch);
-            CHECK(digits_in(vowel(pitch, 20000, 8000, 40000, {first, second, 0.04})).empty());
+            CHECK(digits_in(vowel(8000, 5, pitch, 20000, {first, second, 0.04})).empty());
         }
     // Two singers, a dial tone, a ringing tone, and one of DTMF's tones alone.
-    auto duet = vowel(175, 12000, 8000, 40000);
-    add_to(duet, vowel(262, 12000, 8000, 40000));
+    auto duet = vowel(8000, 5, 175, 12000);
+    add_to(duet, vowel(8000, 5, 262, 12000));
     CHECK(digits_in(duet).empty());
     const Tone tones[] = {{.hertz = 350, .second_hertz = 440, .milliseconds = 2000},
                           {.hertz = 440, .second_hertz = 480, .milliseconds = 2000},
