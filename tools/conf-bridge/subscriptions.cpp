@@ -123,7 +123,7 @@ RosterEntry Core::roster_entry(const Leg& leg) const {
     entry.host = leg.host;
     entry.status = leg.waiting ? "pending" : leg.held ? "on-hold" : leg.muted ? "muted-via-focus" : "connected";
     entry.media = heard && hears ? "sendrecv" : heard ? "sendonly" : hears ? "recvonly" : "inactive";
-    entry.joining = "dialed-in";
+    entry.joining = leg.outgoing.dial != 0 ? "dialed-out" : "dialed-in";
     entry.since = leg.joined_at;
     return entry;
 }

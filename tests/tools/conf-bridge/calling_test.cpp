@@ -199,5 +199,21 @@ TEST_CASE("a reload that turns dial-out off stops what waits to be called") {
     floor.end();
 }
 
+TEST_CASE("a roster tells who called and who was called") {
+    auto config = dialling_config();
+    config.roster_watchers.push_back(*base::Network::parse("127.0.0.77"));
+    Floor floor(config);
+    floor.dial();
+    floor.respond(floor.last("INVITE"), 200);
+    REQUIRE(floor.state() == "connected");
+    floor.receive(floor.text({.method = "SUBSCRIBE", .call = "w", .headers = "Event: conference\r\n", .body = "", .user = "2000"}), "127.0.0.77:5060");
+    floor.advance({});
+    const auto roster = floor.last("NOTIFY");
+    const auto called = roster.find("<user entity=\"sip:bob@example.org\""), out = roster.find("<joining-method>dialed-out</joining-method>");
+    const auto caller = roster.find("<user entity=\"sip:alice@example.org\""), in = roster.find("<joining-method>dialed-in</joining-method>");
+    REQUIRE(std::max({called, out, caller, in}) != roster.npos);
+    CHECK((called < caller ? called < out && out < caller && caller < in : caller < in && in < called && called < out));
+}
+
 }  // namespace
 }  // namespace confab::bridge::test
