@@ -47,14 +47,10 @@ std::size_t run_of(std::span<const Waiting> waiting) {
     return run;
 }
 
-base::Duration between(const timespec& then, const timespec& now) {
-    return std::max(base::Duration::zero(), base::Duration(base::seconds(now.tv_sec - then.tv_sec)) + base::Duration(now.tv_nsec - then.tv_nsec));
-}
-
 base::Duration since(const timespec& then) {
     timespec now{};
     clock_gettime(CLOCK_REALTIME, &now);
-    return between(then, now);
+    return std::max(base::Duration::zero(), base::Duration(base::seconds(now.tv_sec - then.tv_sec)) + base::Duration(now.tv_nsec - then.tv_nsec));
 }
 
 }  // namespace
@@ -87,8 +83,8 @@ public:
     std::size_t batch() const { return receive_.size(); }
 
     // One recvmmsg. Answers how many the kernel gave; those that fit are in `datagrams`.
-    std::size_t receive(int socket, bool joined, bool aged, Counts& counts) {
-        if (std::exchange(with_control_, joined || aged) != (joined || aged)) used_ = receive_.size();
+    std::size_t receive(int socket, bool joined, Counts& counts) {
+        if (std::exchange(with_control_, joined) != joined) used_ = receive_.size();
         for (std::size_t i = 0; i < used_; ++i) {
             auto& header = receive_[i].msg_hdr;
             header.msg_namelen = sizeof(sockaddr_storage);
@@ -99,9 +95,7 @@ public:
         const int got = recvmmsg(socket, receive_.data(), static_cast<unsigned>(receive_.size()), MSG_DONTWAIT, nullptr);
         used_ = static_cast<std::size_t>(std::max(got, 1));
         datagrams_.clear();
-        timespec now{};
-        if (aged && got > 0) clock_gettime(CLOCK_REALTIME, &now);
-        for (int i = 0; i < got; ++i) take(static_cast<std::size_t>(i), joined, aged ? &now : nullptr, counts);
+        for (int i = 0; i < got; ++i) take(static_cast<std::size_t>(i), joined, counts);
         counts.received += datagrams_.size();
         return got < 0 ? 0 : static_cast<std::size_t>(got);
     }
@@ -162,22 +156,20 @@ private:
         return std::nullopt;
     }
 
-    void take(std::size_t at, bool joined, const timespec* now, Counts& counts) {
+    void take(std::size_t at, bool joined, Counts& counts) {
         auto& header = receive_[at].msg_hdr;
         const bool cut_off = (header.msg_flags & MSG_TRUNC) != 0;
         std::span<std::uint8_t> rest(octets_.data() + at * stride_, receive_[at].msg_len);
         const auto length = joined ? control_of<int>(header, SOL_UDP, UDP_GRO) : std::nullopt;
         const auto each = length && *length > 0 ? static_cast<std::size_t>(*length) : std::max<std::size_t>(rest.size(), 1);
         const auto peer = from_kernel(in_[at].name);
-        const auto stamp = now ? control_of<timespec>(header, SOL_SOCKET, SCM_TIMESTAMPNS) : std::nullopt;
-        const auto age = stamp ? between(*stamp, *now) : base::Duration::zero();
         do {
             const auto bytes = rest.first(std::min(each, rest.size()));
             rest = rest.subspan(bytes.size());
             if (cut_off || bytes.size() > size_)
                 ++counts.oversized;
             else
-                datagrams_.push_back({peer, bytes, age});
+                datagrams_.push_back({peer, bytes});
         } while (!rest.empty());
     }
 
@@ -231,18 +223,17 @@ struct Datagrams::Impl : std::enable_shared_from_this<Datagrams::Impl> {
           socket(std::move(owned)),
           local(local_address(socket.get())),
           stamped(options.stamped),
-          aged(options.stamped && options.polled),
           joined(options.joined && join_arrivals(socket.get())),
           buffers(std::move(shared)),
           on_batch(std::move(callback)),
-          watch(options.polled ? nullptr : std::make_unique<Watch>(loop, socket.get())) {
-        if (watch) watch->on_readable([this] { readable(); });
+          watch(std::make_unique<Watch>(loop, socket.get())) {
+        watch->on_readable([this] { readable(); });
     }
 
     void readable() {
         const auto self = shared_from_this();
         for (int round = 0; round < kBatchesPerWake; ++round) {
-            const auto got = buffers->receive(socket.get(), joined, aged, counts);
+            const auto got = buffers->receive(socket.get(), joined, counts);
             delay = stamped && got > 0 ? buffers->age() : base::Duration::zero();
             // In portions also where they came joined: what the answers need should stay in the cache.
             for (auto rest = buffers->datagrams(); !rest.empty() && socket;) {
@@ -272,7 +263,7 @@ struct Datagrams::Impl : std::enable_shared_from_this<Datagrams::Impl> {
     Loop& loop;
     Descriptor socket;
     base::SocketAddress local;
-    bool stamped, aged, joined, cuts = true;
+    bool stamped, joined, cuts = true;
     std::shared_ptr<Buffers> buffers;
     OnBatch on_batch;
     std::unique_ptr<Watch> watch;
@@ -317,34 +308,6 @@ void Datagrams::send(const base::SocketAddress& to, std::span<const std::uint8_t
     impl_->send({to, header, payload});
 }
 void Datagrams::flush() { impl_->flush(); }
-void Datagrams::poll() { impl_->readable(); }
 const Datagrams::Counts& Datagrams::counts() const { return impl_->counts; }
-
-PortPairs::PortPairs(std::uint16_t low, std::uint16_t high, const base::Seed& seed)
-    : low_(static_cast<std::uint16_t>(low + low % 2)), high_(high), random_(seed) {}
-
-std::expected<PortPair, std::string> PortPairs::bind(Loop& loop, const base::IpAddress& ip, const Datagrams::Options& options,
-                                                     std::shared_ptr<Datagrams::Buffers> buffers, Datagrams::OnBatch on_rtp,
-                                                     Datagrams::OnBatch on_rtcp) {
-    const int pairs = high_ > low_ ? (high_ - low_ + 1) / 2 : 0;
-    if (!buffers) buffers = Datagrams::make_buffers(options);
-    const int start = pairs > 0 ? static_cast<int>(random_.below(static_cast<std::uint64_t>(pairs))) : 0;
-    std::string last = "the range is empty";
-    auto rare = options;
-    rare.polled = false;
-    for (int i = 0; i < pairs; ++i) {
-        const auto port = static_cast<std::uint16_t>(low_ + 2 * ((start + i) % pairs));
-        auto rtp = Datagrams::bind(loop, {ip, port}, options, buffers, on_rtp);
-        if (!rtp) {
-            last = rtp.error();
-            continue;
-        }
-        auto rtcp = Datagrams::bind(loop, {ip, static_cast<std::uint16_t>(port + 1)}, rare, buffers, on_rtcp);
-        if (rtcp) return PortPair{std::move(*rtp), std::move(*rtcp)};
-        last = rtcp.error();
-    }
-    return std::unexpected("no pair of ports free on " + ip.text() + " in " + std::to_string(low_) + "-" + std::to_string(high_) + " (" +
-                           last + ")");
-}
 
 }  // namespace confab::io

@@ -21,7 +21,6 @@ namespace confab::io {
 struct Datagram {
     base::SocketAddress peer;
     std::span<std::uint8_t> bytes;  // with `headroom` octets of room behind, for in-place work
-    base::Duration age{};           // how long it lay in a polled, stamped socket
 };
 
 class Datagrams {
@@ -32,9 +31,8 @@ public:
         std::size_t headroom = 32;
         int receive_buffer = 0;        // SO_RCVBUF, 0: the kernel's default
         int dscp = 0;
-        bool stamped = false;          // the kernel notes when a datagram came, for `queue_delay` and `age`
+        bool stamped = false;          // the kernel notes when a datagram came, for `queue_delay`
         bool joined = false;           // the kernel may hand over several at once
-        bool polled = false;           // read when the owner calls `poll`, and only then: for who needs datagrams at a beat of his own
     };
     // Many sockets of one thread share one set of buffers: pass the same `Buffers`.
     class Buffers;
@@ -59,8 +57,6 @@ public:
     // Two pieces, one datagram: a private header and a shared payload.
     void send(const base::SocketAddress& to, std::span<const std::uint8_t> header, std::span<const std::uint8_t> payload);
     void flush();
-    // Hands over what has come, for a polled socket: no wake-up for each datagram.
-    void poll();
 
     struct Counts {
         std::uint64_t received = 0, sent = 0, oversized = 0, unsent = 0;
@@ -71,22 +67,6 @@ private:
     struct Impl;
     explicit Datagrams(std::shared_ptr<Impl> impl);
     std::shared_ptr<Impl> impl_;
-};
-
-// An even RTP port and the odd RTCP port above it, both bound on `ip` within a range; tries each pair at most once, from a random start. RTCP is
-// rare and never polled.
-struct PortPair {
-    Datagrams rtp, rtcp;
-};
-class PortPairs {
-public:
-    PortPairs(std::uint16_t low, std::uint16_t high, const base::Seed& seed);
-    std::expected<PortPair, std::string> bind(Loop& loop, const base::IpAddress& ip, const Datagrams::Options& options,
-                                              std::shared_ptr<Datagrams::Buffers> buffers, Datagrams::OnBatch on_rtp, Datagrams::OnBatch on_rtcp);
-
-private:
-    std::uint16_t low_, high_;
-    base::Random random_;
 };
 
 }  // namespace confab::io

@@ -141,6 +141,17 @@ std::optional<Bytes> JitterBuffer::payload(std::uint16_t sequence) const {
     return Bytes(octets_).subspan(one.offset, one.size);
 }
 
+void JitterBuffer::prefetch_slots() const {
+    base::prefetch(slot(next_));
+    base::prefetch(slot(static_cast<std::uint16_t>(next_ - kKept)));
+    if (block_count_ == 0) return;
+    const Block& last = blocks_[(first_block_ + block_count_ - 1) % kSlots];
+    base::prefetch(blocks_[first_block_]);
+    base::prefetch(last);
+    const auto* end = octets_.data() + last.offset + last.size;
+    base::prefetch(end, end + last.size);
+}
+
 // A packet whose turn was given up: so much more delay would have saved it, less what was asked for since.
 void JitterBuffer::note_late(std::uint16_t sequence, Micros arrival) {
     const Slot& one = slot(sequence);

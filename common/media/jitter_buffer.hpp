@@ -14,6 +14,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/prefetch.hpp"
 #include "media/rtp.hpp"
 
 namespace confab::media {
@@ -54,6 +55,10 @@ public:
     std::uint64_t skipped() const { return skipped_; }  // packets left out because too much had piled up
     std::uint64_t missed() const { return missed_; }    // pulls that found nothing in the middle of sound: under-runs
 
+    // What the next insert and pull will read: first what is always read, which then tells the rest.
+    void prefetch() const { base::prefetch(&limits_, this + 1); }
+    void prefetch_slots() const;
+
 private:
     static constexpr unsigned kSlots = 64;
     static constexpr unsigned kKept = 10;  // packets pulled last whose payload stays, room permitting
@@ -61,7 +66,7 @@ private:
     struct Slot {
         enum class State : std::uint8_t { free, held, kept, given_up };
         State state = State::free;
-        bool marker = false, pause = false;
+        bool marker : 1 = false, pause : 1 = false;
         std::uint16_t sequence = 0;
         std::uint16_t offset = 0, size = 0;
         std::uint32_t timestamp = 0;
@@ -96,10 +101,11 @@ private:
     void watch();
     void watch_anew();
 
-    Limits limits_;
     std::array<Slot, kSlots> slots_{};
-    std::vector<std::uint8_t> octets_;
     std::array<Block, kSlots> blocks_{};
+    // From here on, what every packet needs.
+    Limits limits_;
+    std::vector<std::uint8_t> octets_;
     unsigned first_block_ = 0, block_count_ = 0;
 
     Micros now_ = 0;

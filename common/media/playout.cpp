@@ -42,7 +42,7 @@ std::int16_t blended(std::int16_t from, std::int16_t to, std::size_t at, std::si
 }  // namespace
 
 Playout::Playout(const CodecFormat& format, unsigned max_delay)
-    : format_(format), max_delay_(Micros{max_delay} * 1000), jitter_(limits_for(format, max_delay_)) {
+    : jitter_(limits_for(format, Micros{max_delay} * 1000)), format_(format), max_delay_(Micros{max_delay} * 1000) {
     prepare();
 }
 

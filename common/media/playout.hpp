@@ -38,6 +38,17 @@ public:
     const JitterBuffer& jitter() const { return jitter_; }
     Micros delay() const { return jitter_.delay() + time_of(queued_ - advanced_); }  // of what is played now
 
+    // What the next tick will read: first what is always read, which then tells the rest.
+    void prefetch() const {
+        jitter_.prefetch();
+        base::prefetch(&format_, this + 1);
+    }
+    void prefetch_packets() const {
+        jitter_.prefetch_slots();
+        base::prefetch(pieces_[first_ % kPieces]);
+        base::prefetch(pieces_[end_ % kPieces]);
+    }
+
 private:
     struct Piece {
         enum class Kind : std::uint8_t { audio, lost, pause };
@@ -82,13 +93,13 @@ private:
     void leave_out(std::size_t period);
     void repeat(std::size_t period);
 
+    std::array<Piece, kPieces> pieces_{};
+    JitterBuffer jitter_;
     CodecFormat format_;
     Micros max_delay_;
-    JitterBuffer jitter_;
     std::unique_ptr<Decoder> decoder_;
     std::size_t frame_ = 0;
 
-    std::array<Piece, kPieces> pieces_{};
     std::uint64_t first_ = 0, end_ = 0;  // pieces of the queue
     std::size_t queued_ = 0;             // samples in them
     std::uint64_t undecoded_ = 0;        // the first piece that the decoder has not seen

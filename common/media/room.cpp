@@ -118,7 +118,7 @@ void Room::set_leg_tap(LegId leg, bool on) {
 }
 
 void Room::receive(LegId leg, Bytes packet, Micros early) {
-    Leg* found = impl_->find(leg);
+    Leg* found = impl_->listening && impl_->listening->id == leg ? impl_->listening : impl_->find(leg);
     if (!found || kind_of(packet) != PacketKind::rtp) return;
     auto rtp = RtpPacket::parse(packet);
     if (!rtp) return;
@@ -132,16 +132,14 @@ void Room::receive(LegId leg, Bytes packet, Micros early) {
     found->playout.insert(*rtp, impl_->now, early);
 }
 
-void Room::tick(RoomOutput& out) {
+void Room::tick(RoomOutput& out, const Fetch& fetch) {
     out.clear();
     auto& room = *impl_;
     room.departed.clear();
     room.closed.clear();
     room.sources.clear();
-    out.events.insert(out.events.end(), room.pending.begin(), room.pending.end());
-    room.pending.clear();
+    room.listen_to_all(out.events, fetch);
     out.dropped_digits = std::exchange(room.dropped_digits, 0);
-    for (const auto& leg : room.legs) room.listen(*leg, out.events);
     room.choose_talkers();
     room.find_rates();
     room.speak();
@@ -151,7 +149,10 @@ void Room::tick(RoomOutput& out) {
     for (const auto& audience : room.audiences)
         if (audience->listeners > 0) room.serve(*audience);
     for (auto* leg : room.private_ears) room.serve(*leg, out.events);
-    for (const auto& leg : room.legs) room.send(*leg, out);
+    for (std::size_t i = 0; i < room.legs.size(); ++i) {
+        if (i + 3 < room.legs.size()) room.legs[i + 3]->prefetch_to_send();
+        room.send(*room.legs[i], out);
+    }
     room.tap_all(out);
     room.recycle();
     ++room.now;

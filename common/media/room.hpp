@@ -18,6 +18,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -132,7 +133,10 @@ public:
     // Clear RTP, from the leg's own socket; `early`: how many microseconds before the tick to come it came.
     void receive(LegId leg, Bytes packet, Micros early = 10'000);
 
-    void tick(RoomOutput& out);
+    // `fetch` is called for each leg, in the order in which they came, before the tick listens to it: the moment to `receive` what lies in its socket, while
+    // what is known of the leg is at hand.
+    using Fetch = std::function<void(LegId)>;
+    void tick(RoomOutput& out, const Fetch& fetch = {});
 
     bool empty() const;
     std::size_t size() const;

@@ -22,7 +22,7 @@ int mean_magnitude(std::span<const std::int16_t> samples) {
 }  // namespace
 
 Room::Leg::Leg(LegId leg, const LegFormat& form, const LegStream& stream, unsigned max_delay)
-    : id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), playout(form.codec, max_delay), digits(stream.digits) {
+    : playout(form.codec, max_delay), id(leg), format(form), ssrc(stream.ssrc), sequence(stream.sequence), timestamp(stream.timestamp), digits(stream.digits) {
     listen_for_tones();
 }
 
@@ -47,6 +47,7 @@ std::optional<char> ToneEar::hear(std::span<const std::int16_t> samples) {
 }
 
 void Room::Impl::take_tone(Leg& leg, std::vector<RoomEvent>& events) {
+    leg.heard_tones = true;
     const auto digit = leg.tones->hear(leg.playout.samples());
     if (!digit) return;
     events.push_back({RoomEvent::Kind::digit, leg.id, *digit});
@@ -56,7 +57,10 @@ void Room::Impl::take_tone(Leg& leg, std::vector<RoomEvent>& events) {
 void Room::Impl::listen(Leg& leg, std::vector<RoomEvent>& events) {
     leg.digits_now = 0;
     const bool sound = leg.playout.advance(now);
-    if (leg.tones) sound && leg.playout.level() >= kToneLevel ? take_tone(leg, events) : leg.tones->detector.rest();
+    if (leg.tones && sound && leg.playout.level() >= kToneLevel)
+        take_tone(leg, events);
+    else if (std::exchange(leg.heard_tones, false))
+        leg.tones->detector.rest();
     const bool may_be_heard = leg.may_be_heard() && leg.event_ticks == 0;
     leg.was_soft = std::exchange(leg.was_open, may_be_heard) && leg.level < policy.talk_level;
     leg.level = sound && may_be_heard ? leg.playout.level() : 0;
@@ -66,6 +70,23 @@ void Room::Impl::listen(Leg& leg, std::vector<RoomEvent>& events) {
     judge(leg, leg.level > 0 && is_voice(leg), events);
     watch_flow(leg, events);
     if (leg.event_ticks > 0) --leg.event_ticks;
+}
+
+void Room::Impl::listen_to_all(std::vector<RoomEvent>& events, const Fetch& fetch) {
+    for (auto* leg : talkers) leg->mixed = false;
+    talkers.clear();
+    for (std::size_t i = 0; i < std::min<std::size_t>(2, legs.size()); ++i) legs[i]->prefetch();
+    for (std::size_t i = 0; i < legs.size(); ++i) {
+        listening = legs[i].get();
+        if (i + 2 < legs.size()) legs[i + 2]->prefetch();
+        if (fetch) fetch(listening->id);
+        if (i + 1 < legs.size()) legs[i + 1]->playout.prefetch_packets();
+        if (!pending.empty()) events.insert(events.end(), pending.begin(), pending.end());
+        pending.clear();
+        listen(*listening, events);
+        if (listening->talking && listening->event_ticks == 0) talkers.push_back(listening);
+    }
+    listening = nullptr;
 }
 
 bool Room::Impl::is_voice(Leg& leg) {
@@ -95,13 +116,10 @@ void Room::Impl::watch_flow(Leg& leg, std::vector<RoomEvent>& events) {
     events.push_back({RoomEvent::Kind::media_stopped, leg.id});
 }
 
+// Of those who talk.
 void Room::Impl::choose_talkers() {
-    for (auto* leg : talkers) leg->mixed = false;
     const auto weight = [](const Leg* leg) { return leg->voice ? kHysteresis * leg->loudness : leg->loudness; };
     const auto louder = [weight](const Leg* a, const Leg* b) { return weight(a) != weight(b) ? weight(a) > weight(b) : a->id < b->id; };
-    talkers.clear();
-    for (const auto& leg : legs)
-        if (leg->talking && leg->event_ticks == 0) talkers.push_back(leg.get());
     if (talkers.size() > policy.loudest) {
         std::ranges::nth_element(talkers, talkers.begin() + policy.loudest, louder);
         talkers.resize(policy.loudest);

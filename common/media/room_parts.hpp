@@ -43,6 +43,7 @@ struct ToneEar {
 struct Room::Leg {
     Leg(LegId leg, const LegFormat& form, const LegStream& stream, unsigned max_delay);
 
+    Playout playout;
     const LegId id;
     LegFormat format;
     const std::uint32_t ssrc;
@@ -55,6 +56,7 @@ struct Room::Leg {
     bool was_open = false;  // the last tick's sound could have been heard…
     bool was_soft = false;  // …and was not worth it
     bool flowing = false, stopped = false;
+    bool heard_tones = false;  // since they rested
     bool tapped = false;
     unsigned quiet_ticks = 0, idle_ticks = 0;
     unsigned event_ticks = 0;  // still to stay out of the mix for a telephone event
@@ -68,16 +70,24 @@ struct Room::Leg {
     std::unique_ptr<Ear> ear;   // a private one
     unsigned ear_idle = 0;      // ticks since it was needed
     float hears = 1;            // the mix's gain in it, at the end of the last tick
-    std::optional<Player> player;
     std::unique_ptr<Voice> voice;  // while it is in the mix, and one tick more
-
-    Playout playout;
-    DigitReceiver digits;
-    VoiceDetector detector;
-    GainControl control;
     std::unique_ptr<ToneEar> tones;
 
-    void listen_for_tones() { tones = format.telephone_event < 0 ? std::make_unique<ToneEar>(format.codec.rate) : nullptr; }
+    std::optional<Player> player;
+    VoiceDetector detector;
+    DigitReceiver digits;
+    GainControl control;
+
+    void prefetch() const {
+        playout.prefetch();
+        base::prefetch(&id, &detector);
+    }
+    void prefetch_to_send() const { base::prefetch(&id, &hears); }
+
+    void listen_for_tones() {
+        heard_tones = false;
+        tones = format.telephone_event < 0 ? std::make_unique<ToneEar>(format.codec.rate) : nullptr;
+    }
     bool may_be_heard() const { return format.receives && !format.held && !muted && !lobby; }
     bool is_sent_to() const { return format.sends && !format.held; }
     bool hears_mix() const { return !lobby && !deaf; }
@@ -111,6 +121,7 @@ struct Room::Impl {
     std::vector<RoomEvent> pending;
     unsigned dropped_digits = 0;
 
+    Leg* listening = nullptr;    // while the tick listens to it
     std::vector<Leg*> talkers;   // chosen
     std::vector<Leg*> speakers;  // those, and who was until the last tick
     std::vector<Player> announcements;
@@ -139,6 +150,7 @@ struct Room::Impl {
     // room_listen.cpp: what the legs say.
     void take_event(Leg& leg, const RtpPacket& packet);
     void take_tone(Leg& leg, std::vector<RoomEvent>& events);
+    void listen_to_all(std::vector<RoomEvent>& events, const Fetch& fetch);
     void listen(Leg& leg, std::vector<RoomEvent>& events);
     bool is_voice(Leg& leg);
     void judge(Leg& leg, bool voice, std::vector<RoomEvent>& events);

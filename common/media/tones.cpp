@@ -28,7 +28,6 @@ struct DtmfDetector::State {
         void operator()(dtmf_rx_state_t* state) const { dtmf_rx_free(state); }
     };
     std::unique_ptr<dtmf_rx_state_t, Freeing> library{dtmf_rx_init(nullptr, nullptr, nullptr)};
-    bool resting = true;
 };
 
 DtmfDetector::DtmfDetector() : state_(std::make_unique<State>()) { CHECK(state_->library, "spandsp has no DTMF detector"); }
@@ -37,18 +36,13 @@ DtmfDetector::DtmfDetector(DtmfDetector&&) noexcept = default;
 DtmfDetector& DtmfDetector::operator=(DtmfDetector&&) noexcept = default;
 
 std::optional<char> DtmfDetector::hear(std::span<const std::int16_t> sound) {
-    state_->resting = false;
     dtmf_rx(state_->library.get(), sound.data(), static_cast<int>(sound.size()));
     std::array<char, 2> digits;  // the library ends them with a zero
     if (dtmf_rx_get(state_->library.get(), digits.data(), 1) == 0) return std::nullopt;
     return digits[0];
 }
 
-void DtmfDetector::rest() {
-    if (state_->resting) return;
-    dtmf_rx(state_->library.get(), kSilence.data(), static_cast<int>(kSilence.size()));
-    state_->resting = true;
-}
+void DtmfDetector::rest() { dtmf_rx(state_->library.get(), kSilence.data(), static_cast<int>(kSilence.size())); }
 
 std::vector<std::int16_t> make_tones(std::span<const Tone> tones, std::uint32_t rate) {
     std::vector<std::int16_t> out;

@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include <catch2/catch.hpp>
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -81,21 +82,25 @@ TEST_CASE("a fall while the journal is begun anew loses nothing") {
 
 TEST_CASE("a journal that has grown is begun anew with the open calls") {
     Folder folder;
+    int calls = 0;
     {
         Run run(folder, 4096);
         run.log.write({opened("keep")});
-        for (int i = 0; i < 2000; ++i) {
-            const auto id = "n" + std::to_string(i);
+        // The next one is not begun before a thread has done away with the last.
+        const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+        const auto has_shrunk = [&] { return std::filesystem::file_size(folder.path / "calls.journal") < 8192; };
+        while (calls < 2000 || (!has_shrunk() && std::chrono::steady_clock::now() < deadline)) {
+            const auto id = "n" + std::to_string(calls++);
             run.log.write({opened(id)});
             run.log.write({closed(id)});
         }
-        CHECK(run.log.counts().written == 2000);
+        CHECK(has_shrunk());
+        CHECK(run.log.counts().written == static_cast<std::uint64_t>(calls));
     }
-    CHECK(folder.read("calls.journal").size() < 100'000);
     Run run(folder);
     CHECK(run.log.take_open() == std::vector<std::string>{line_of("keep")});
     std::string all = folder.read();
-    CHECK(std::count(all.begin(), all.end(), '\n') == 2000);
+    CHECK(std::count(all.begin(), all.end(), '\n') == calls);
 }
 
 TEST_CASE("rotation: moved away, opened again") {

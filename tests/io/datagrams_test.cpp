@@ -1,4 +1,5 @@
 #include "io/datagrams.hpp"
+#include "io/port_pairs.hpp"
 
 #include <catch2/catch.hpp>
 #include <string>
@@ -244,31 +245,4 @@ TEST_CASE("datagrams: what comes joined is cut where the sender had cut it, and 
         CHECK(there.batches >= 8);
         CHECK(there.socket.counts().received == texts.size());
     }
-}
-
-TEST_CASE("datagrams: a polled socket is read when its owner asks") {
-    io::Loop loop;
-    io::Datagrams::Options options;
-    options.polled = options.stamped = true;
-    Party here(loop), other(loop);
-    std::vector<base::Duration> ages;
-    auto there = std::move(*io::Datagrams::bind(loop, test::loopback(), options, nullptr, [&](base::Now, std::span<io::Datagram> batch) {
-        for (const auto& datagram : batch) ages.push_back(datagram.age);
-    }));
-    for (int round = 0; round < 30; ++round) {
-        const auto size = [&] { return ages.size(); };
-        for (const auto& to : {there.local(), there.local(), other.socket.local()}) here.socket.send(to, octets("x"));
-        here.socket.flush();
-        const auto sent = loop.now().steady;
-        REQUIRE(run_until(loop, [&] { return other.texts.size() == static_cast<std::size_t>(round + 1); }));
-        while (loop.now().steady < sent + base::milliseconds(5)) {}
-        CHECK(size() == static_cast<std::size_t>(2 * round));
-        there.poll();
-        CHECK(size() == static_cast<std::size_t>(2 * round + 2));
-        there.poll();
-        CHECK(size() == static_cast<std::size_t>(2 * round + 2));
-    }
-    // The kernel begins to note arrivals a little after it was asked to.
-    CHECK(ages.back() < base::seconds(20));
-    if (ages.back().count() > 0) CHECK(ages.back() >= base::milliseconds(5));
 }

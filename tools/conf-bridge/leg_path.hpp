@@ -51,12 +51,12 @@ public:
 
 private:
     std::uint32_t ssrc_;
-    SourceLatch latch_;
-    std::optional<MediaKeys> keys_;
-    std::optional<media::Srtp> open_, seal_;
     bool keyed_ = false;
+    SourceLatch latch_;
+    std::optional<media::Srtp> open_, seal_;
     media::RtcpSession rtcp_;
     base::SocketAddress rtcp_source_;  // port 0: not heard yet
+    std::optional<MediaKeys> keys_;
 };
 
 }  // namespace confab::bridge

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "io/port_pairs.hpp"
+
 namespace confab::edge {
 namespace {
 

@@ -10,8 +10,8 @@
 #include <span>
 #include <string>
 
-#include "io/datagrams.hpp"
 #include "io/loop.hpp"
+#include "io/port_pairs.hpp"
 #include "io/signalling.hpp"
 #include "sip-probe/core.hpp"
 #include "sip-probe/endpoint.hpp"

@@ -110,8 +110,8 @@ class Bridge(Server):
         formats = {"pcmu": ("0", "a=rtpmap:0 PCMU/8000\r\n"), "opus": ("96", "a=rtpmap:96 opus/48000/2\r\n")}[self.codec]
         import base64
         crypto = f"a=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:{base64.b64encode(self.key_of(number)).decode()}\r\n" if self.srtp else ""
-        body = (f"v=0\r\no=- 1 1 IN IP4 {CALLERS}\r\ns=-\r\nc=IN IP4 {CALLERS}\r\nt=0 0\r\nm=audio {port} RTP/{'SAVP' if self.srtp else 'AVP'} {formats[0]}\r\n"
-                f"{formats[1]}{crypto}a=ptime:20\r\n")
+        body = (f"v=0\r\no=- 1 1 IN IP4 {CALLERS}\r\ns=-\r\nc=IN IP4 {CALLERS}\r\nt=0 0\r\nm=audio {port} RTP/{'SAVP' if self.srtp else 'AVP'} {formats[0]} 101\r\n"
+                f"{formats[1]}a=rtpmap:101 telephone-event/8000\r\n{crypto}a=ptime:20\r\n")
         here = "%s:%d" % self.sip.getsockname()
         return (f"INVITE sip:{room}@{BRIDGE}:{self.port} SIP/2.0\r\nVia: SIP/2.0/UDP {here};branch=z9hG4bK{room}x{number}\r\nMax-Forwards: 70\r\n"
                 f"From: <sip:caller{number}@bench>;tag=t{number}\r\nTo: <sip:{room}@bench>\r\nCall-ID: bench-{room}-{number}\r\nCSeq: 1 INVITE\r\n"

@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "io/datagrams.hpp"
+#include "io/port_pairs.hpp"
 #include "io/ticker.hpp"
 #include "media/rtcp.hpp"
 

@@ -1,0 +1,45 @@
+// UDP sockets read and written when their owner says so: for a thread that serves thousands of them at a beat of its own, where a wake-up for each datagram
+// would cost more than all the rest. A socket is no more than its descriptor; what a call needs, all share. Owner: one thread. Nothing allocates after
+// construction. Datagrams larger than the buffer are dropped and counted, and so is what a socket cannot take at once.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/time.hpp"
+#include "io/descriptor.hpp"
+
+namespace confab::io {
+
+class PolledSockets {
+public:
+    static constexpr std::size_t kBatch = 32;
+    struct Arrival {
+        base::SocketAddress peer;
+        std::span<std::uint8_t> bytes;  // with `headroom` octets of room behind, for in-place work
+        base::Duration age{};           // how long it lay in the socket, at `begin`
+    };
+    struct Counts {
+        std::uint64_t oversized = 0, unsent = 0;
+    };
+
+    PolledSockets(std::size_t largest, std::size_t headroom);
+    ~PolledSockets();
+
+    static void prepare(const Descriptor& socket);  // the kernel notes arrivals
+    void begin();                                   // of a beat
+
+    // What has come, the oldest first; valid until the next call. After `most` there may be more. One alone is read without a look at what is behind it.
+    std::span<Arrival> receive(const Descriptor& socket, std::size_t most = kBatch);
+    // Two pieces, one datagram. False: not sent.
+    bool send(const Descriptor& socket, const base::SocketAddress& to, std::span<const std::uint8_t> first, std::span<const std::uint8_t> second = {});
+
+    const Counts& counts() const;
+
+private:
+    struct Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace confab::io
