@@ -20,7 +20,7 @@ Ear::Ear(const CodecFormat& format)
       has_state_(format.kind == CodecKind::g722 || format.kind == CodecKind::opus),
       encoder_(make_encoder(format)),
       frame_(format.samples()),
-      octets_(packets_.size() * octets_of(format)) {}
+      octets_(kPackets * octets_of(format)) {}
 
 void Ear::take_state(const Ear& other) {
     encoder_->take_state(*other.encoder_);

@@ -33,6 +33,8 @@ public:
     bool has_state() const { return has_state_; }  // the encoder has
 
 private:
+    static constexpr std::size_t kPackets = 2;  // of a tick
+
     void fill(std::span<const std::int16_t> samples);
 
     const CodecFormat format_;
@@ -44,7 +46,7 @@ private:
     unsigned silent_ = 5;  // ticks
     bool passing_ = false;
     std::vector<std::uint8_t> octets_;
-    std::array<Bytes, 2> packets_;
+    std::array<Bytes, kPackets> packets_;
     std::size_t made_ = 0;
 };
 

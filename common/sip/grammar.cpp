@@ -13,7 +13,7 @@ namespace {
 // What matters to who looks for the end of a list's value.
 constexpr auto kListMarks = [] {
     std::array<bool, 256> marks{};
-    for (unsigned char c : {'"', '<', '>', ','}) marks[c] = true;
+    for (const char c : {'"', '<', '>', ','}) marks[static_cast<unsigned char>(c)] = true;
     return marks;
 }();
 

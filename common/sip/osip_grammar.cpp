@@ -95,7 +95,8 @@ std::optional<OsipAddress> osip_read_address(std::string_view value) {
     if (!address || !address->url) return std::nullopt;
     OsipAddress out{uri_of(*address->url), {}};
     osip_generic_param_t* tag = nullptr;
-    if (osip_from_get_tag(address.get(), &tag) == 0 && tag) out.tag = text_of(tag->gvalue);
+    char name[] = "tag";  // not written to, but not const either
+    if (osip_generic_param_get_byname(&address->gen_params, name, &tag) == 0 && tag) out.tag = text_of(tag->gvalue);
     return out;
 }
 
