@@ -60,7 +60,7 @@ bool Core::admit(Turn turn, sip::ServerId server, const sip::Hop& source, const 
     const auto uri = sip::parse_uri(request.uri);
     const bool to_us = uri && uri->user.empty() && is_own(uri->host, uri->port);
     if (request.method == sip::Method::options && (to_us || request.max_forwards == 0)) {
-        reply(turn, server, source, request, draining_ ? 503 : 200, std::string(kAllow) + "Accept: application/sdp\r\n");
+        reply(turn, server, source, request, draining_ ? 503 : 200, std::string(kAllow).append("Accept: application/sdp\r\n"));
         return false;
     }
     const auto fault = sip::check_request(request, loop_mark(request));

@@ -39,7 +39,7 @@ double cost(Work&& work) {
 // Something between a voice and noise: harmonics that wander, and hiss.
 std::vector<std::int16_t> sound(std::uint32_t rate) {
     std::vector<std::int16_t> out(std::size_t{rate} / 50 * kFrames);
-    ComfortNoise(1, rate).fill(out, 45);
+    ComfortNoise(45).fill(out);
     double phase = 0;
     for (std::size_t i = 0; i < out.size(); ++i) {
         const double at = static_cast<double>(i) / rate;
@@ -106,9 +106,9 @@ int main() {
         for (const std::uint32_t to : {8000U, 16000U, 48000U})
             if (from != to) measure_resampling(from, to);
     DtmfDetector keys;
-    ComfortNoise noise(1, 8000);
+    ComfortNoise noise(50);
     std::vector<std::int16_t> frame(160);
     const auto pcm = sound(8000);
     std::printf("listen for keys %48.2f us\n", cost([&](std::size_t i) { (void)keys.hear(std::span(pcm).subspan(i * 160, 160)); }));
-    std::printf("comfort noise at 8000 %42.2f us\n", cost([&](std::size_t) { noise.fill(frame, 50); }));
+    std::printf("comfort noise at 8000 %42.2f us\n", cost([&](std::size_t) { noise.fill(frame); }));
 }

@@ -15,6 +15,7 @@
 
 #include "conf-bridge/media_thread.hpp"
 #include "io/datagrams.hpp"
+#include "io/polled_sockets.hpp"
 #include "io/ticker.hpp"
 #include "media/rtp.hpp"
 
@@ -35,30 +36,23 @@ struct Plan {
 void call(const Plan& plan, std::vector<io::Descriptor> sockets, unsigned seconds) {
     io::Loop loop;
     std::uint64_t heard = 0;
-    io::Datagrams::Options options;
-    options.size = 2048;
-    options.polled = true;
-    const auto buffers = io::Datagrams::make_buffers(options);
-    std::vector<io::Datagrams> lines;
-    for (auto& socket : sockets)
-        lines.push_back(io::Datagrams::adopt(loop, std::move(socket), options, buffers, [&heard](base::Now, std::span<io::Datagram> batch) { heard += batch.size(); }));
-    std::vector<std::array<std::uint8_t, kPacket>> packets(lines.size());
+    io::PolledSockets lines(2048, 0);
+    std::vector<std::array<std::uint8_t, kPacket>> packets(sockets.size());
     for (std::size_t i = 0; i < packets.size(); ++i)
         for (std::size_t n = 0; n < 160; ++n) packets[i][media::kRtpHeader + n] = i < kTalkers ? static_cast<std::uint8_t>(n * 37 + i) | 0x80 : 0xff;
     // A tenth of the callers each 2 ms: they do not speak in step.
     io::Ticker clock(loop, base::milliseconds(2), [&](base::Now, std::uint64_t number) {
         const auto round = number / 10;
         if (round >= seconds * 50) return loop.stop();
-        for (std::size_t i = number % 10; i < lines.size(); i += 10) {
+        for (std::size_t i = number % 10; i < sockets.size(); i += 10) {
             media::write_rtp_header(std::span(packets[i]).first<media::kRtpHeader>(), round == 0, 0, static_cast<std::uint16_t>(round),
                                     static_cast<std::uint32_t>(round * 160), static_cast<std::uint32_t>(i));
-            lines[i].poll();
-            lines[i].send(plan.legs[i], packets[i]);
-            lines[i].flush();
+            heard += lines.receive(sockets[i]).size();
+            lines.send(sockets[i], plan.legs[i], packets[i]);
         }
     });
     loop.run();
-    std::printf("  callers heard %.1f packets a leg and second\n", static_cast<double>(heard) / static_cast<double>(lines.size()) / seconds);
+    std::printf("  callers heard %.1f packets a leg and second\n", static_cast<double>(heard) / static_cast<double>(sockets.size()) / seconds);
 }
 
 double cpu_seconds() {
