@@ -23,6 +23,10 @@ void Core::choose(Turn turn, Leg& leg, MenuKeys::Result result) {
             set_hand(turn, leg, !leg.hand);
             return play(turn, leg, {leg.hand ? PromptName::hand_raised : PromptName::hand_lowered});
         case MenuAction::count: return tell_count(turn, leg, {});
+        case MenuAction::volume_up: return shift_level(turn, leg, true, leg.volume, &Core::set_volume);
+        case MenuAction::volume_down: return shift_level(turn, leg, false, leg.volume, &Core::set_volume);
+        case MenuAction::gain_up: return shift_level(turn, leg, true, leg.gain, &Core::set_gain);
+        case MenuAction::gain_down: return shift_level(turn, leg, false, leg.gain, &Core::set_gain);
         case MenuAction::mute_all:
             set_all_muted(turn, conference, true);
             return play(turn, leg, {PromptName::all_muted});
@@ -33,8 +37,23 @@ void Core::choose(Turn turn, Leg& leg, MenuKeys::Result result) {
             set_locked(turn, conference, !conference.locked);
             return play(turn, leg, {conference.locked ? PromptName::locked : PromptName::unlocked});
         case MenuAction::admit_all: admit_all(turn, conference); return;
+        case MenuAction::record_toggle: return toggle_recording(turn, leg, conference);
         case MenuAction::end: end(turn, conference); return;
     }
+}
+
+void Core::shift_level(Turn turn, Leg& leg, bool up, int from, bool (Core::*set)(Turn, Leg&, int)) {
+    const int step = static_cast<int>(config_.menu_step), to = std::clamp(up ? from + step : from - step, media::Room::kLeastGain, media::Room::kMostGain);
+    const bool changed = (this->*set)(turn, leg, to);
+    play(turn, leg, {!changed ? PromptName::level_limit : up ? PromptName::louder : PromptName::softer});
+}
+
+// Where all are told, so is the one who chose.
+void Core::toggle_recording(Turn turn, Leg& leg, Conference& conference) {
+    const bool stops = conference.recording.is_on();
+    const auto done = stops ? stop_recording(turn, conference) : start_recording(turn, conference, false);
+    if (!done) return play(turn, leg, {PromptName::cannot_record});
+    if (!config_.recording_announce) play(turn, leg, {stops ? PromptName::recording_off : PromptName::recording_on});
 }
 
 // After `prompts`. Those who wait are not counted.

@@ -92,9 +92,11 @@ config::Table make_keys() {
         key("menu-timeout", &Config::menu_timeout, "2s", "Longest pause before a menu's next key, where one more could make another choice.")
             .between(200, 60'000)
             .is_live(),
+        key("menu-step", &Config::menu_step, "4", "Decibels by which a menu's choice makes a member louder or softer.").between(1, 20).is_live(),
         config::section("menu", &Config::menus,
             "What the keys of members do, hosts by [menu host] and others by [menu participant]. Without a section everybody has *6 mute-toggle, *5 "
-            "hand-toggle and *4 count, and hosts have *1 mute-all, *2 unmute-all, *3 admit-all, *7 lock-toggle and *99 end as well.",
+            "hand-toggle, *4 count, *06 volume-up, *04 volume-down, *09 gain-up and *07 gain-down, and hosts have *1 mute-all, *2 unmute-all, *3 admit-all, "
+            "*7 lock-toggle, *8 record-toggle and *99 end as well.",
             menu_keys()),
         key("legs", &Config::legs, "2000",
             "Bound on legs, also the capacity that the directory sees; one more is answered 503.").between(1, 100'000),
@@ -172,6 +174,7 @@ void take_live(Config& running, const Config& fresh) {
     static_cast<EntryRules&>(running) = fresh;
     running.menus = fresh.menus;
     running.menu_timeout = fresh.menu_timeout;
+    running.menu_step = fresh.menu_step;
     static_cast<AgreementKeys&>(running) = fresh;
     running.session_timer = fresh.session_timer;
     running.replaces = fresh.replaces;

@@ -53,6 +53,7 @@ struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys,
     base::milliseconds call_log_sync{1000};
     std::vector<Menu> menus;
     base::milliseconds menu_timeout{2000};
+    std::uint32_t menu_step = 4;
     std::vector<std::string> languages;  // no key: those of the prompts that were found
     std::uint32_t legs = 0, conferences = 0, members = 0;
 };

@@ -185,6 +185,8 @@ private:
     void press(Turn turn, Leg& leg, char digit);
     void choose(Turn turn, Leg& leg, MenuKeys::Result result);  // may end the leg
     void tell_count(Turn turn, Leg& leg, std::vector<PromptName> prompts);
+    void shift_level(Turn turn, Leg& leg, bool up, int from, bool (Core::*set)(Turn, Leg&, int));
+    void toggle_recording(Turn turn, Leg& leg, Conference& conference);
 
     // session.cpp: offers and answers, the dialog
     struct Proposal {

@@ -11,9 +11,11 @@ constexpr std::size_t kLongestChoice = 8;
 
 const Menu& default_menu(bool host) {
     using enum MenuAction;
-    static const Menu kHost{"host", {{"*6", mute_toggle}, {"*5", hand_toggle}, {"*4", count}, {"*1", mute_all}, {"*2", unmute_all}, {"*7", lock_toggle},
-                                     {"*3", admit_all}, {"*99", end}}};
-    static const Menu kParticipant{"participant", {{"*6", mute_toggle}, {"*5", hand_toggle}, {"*4", count}}};
+    static const Menu kHost{"host", {{"*6", mute_toggle}, {"*5", hand_toggle}, {"*4", count}, {"*06", volume_up}, {"*04", volume_down}, {"*09", gain_up},
+                                     {"*07", gain_down}, {"*1", mute_all}, {"*2", unmute_all}, {"*7", lock_toggle}, {"*3", admit_all}, {"*8", record_toggle},
+                                     {"*99", end}}};
+    static const Menu kParticipant{"participant", {{"*6", mute_toggle}, {"*5", hand_toggle}, {"*4", count}, {"*06", volume_up}, {"*04", volume_down},
+                                                   {"*09", gain_up}, {"*07", gain_down}}};
     return host ? kHost : kParticipant;
 }
 
@@ -32,8 +34,9 @@ const MenuChoice* find(const Menu& menu, std::string_view digits) {
 
 config::Table menu_keys() {
     return {config::key("key", &Menu::choices, "", "Keys and what they do: mute-toggle, hand-toggle (raise or lower one's hand), count (tell how many are "
-                                                   "there), mute-all and unmute-all (everybody but hosts), lock-toggle, admit-all (who waits), end (the "
-                                                   "conference). The longest choice that was keyed counts.")
+                                                   "there), volume-up and volume-down (how loud one hears), gain-up and gain-down (how loud one is heard), "
+                                                   "mute-all and unmute-all (everybody but hosts), lock-toggle, admit-all (who waits), record-toggle, end "
+                                                   "(the conference). The longest choice that was keyed counts.")
                 .such_as("*6 mute-toggle")};
 }
 
@@ -75,6 +78,8 @@ std::optional<bridge::MenuChoice> Value<bridge::MenuChoice>::parse(std::string_v
     using bridge::MenuAction;
     static constexpr Word<MenuAction> kWords[] = {
         {"mute-toggle", MenuAction::mute_toggle}, {"hand-toggle", MenuAction::hand_toggle}, {"count", MenuAction::count},
+        {"volume-up", MenuAction::volume_up},     {"volume-down", MenuAction::volume_down}, {"gain-up", MenuAction::gain_up},
+        {"gain-down", MenuAction::gain_down},     {"record-toggle", MenuAction::record_toggle},
         {"mute-all", MenuAction::mute_all},       {"unmute-all", MenuAction::unmute_all},   {"lock-toggle", MenuAction::lock_toggle},
         {"admit-all", MenuAction::admit_all},     {"end", MenuAction::end}};
     const auto space = text.find(' ');

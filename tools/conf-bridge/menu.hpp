@@ -16,7 +16,7 @@
 namespace confab::bridge {
 
 enum class MenuAction : std::uint8_t {
-    mute_toggle, hand_toggle, count, mute_all, unmute_all, lock_toggle, admit_all, end
+    mute_toggle, hand_toggle, count, volume_up, volume_down, gain_up, gain_down, mute_all, unmute_all, lock_toggle, admit_all, record_toggle, end
 };
 
 struct MenuChoice {
@@ -53,7 +53,8 @@ private:
 template <>
 struct confab::config::Value<confab::bridge::MenuChoice> {
     static std::string_view expected() {
-        return "keys of 0-9*# (at most 8), a space and mute-toggle, hand-toggle, count, mute-all, unmute-all, lock-toggle, admit-all or end";
+        return "keys of 0-9*# (at most 8), a space and mute-toggle, hand-toggle, count, volume-up, volume-down, gain-up, gain-down, mute-all, unmute-all, "
+               "lock-toggle, admit-all, record-toggle or end";
     }
     static std::optional<confab::bridge::MenuChoice> parse(std::string_view text);
 };

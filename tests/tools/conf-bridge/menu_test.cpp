@@ -35,7 +35,7 @@ TEST_CASE("the longest choice wins", "[bridge][menu]") {
     CHECK(outcome(menu, "*66") == "..1");
     CHECK(outcome(menu, "*6t") == "..0");
     CHECK(outcome(menu, "*61") == "..-");
-    CHECK(outcome(menu, "1#") == "23");
+    CHECK(outcome(menu, "1#") == "27");
     CHECK(outcome(menu, "*t") == ".-");
     CHECK(outcome(menu, "9*66") == "-..1");
     CHECK(outcome(menu, std::string(1000, '*')).size() == 1000);
@@ -52,7 +52,7 @@ TEST_CASE("choices are read and checked", "[bridge][menu]") {
     check_menus(menus, {{"", "", "", {"test", 0}}}, problems);
     CHECK(problems.size() == 2);
     CHECK(menu_for(menus, true).choices.size() == 2);
-    CHECK(menu_for(menus, false).choices.size() == 3);
+    CHECK(menu_for(menus, false).choices.size() == 7);
 }
 
 TEST_CASE("members and hosts work the conference by keys", "[bridge][menu]") {
@@ -84,6 +84,63 @@ TEST_CASE("members and hosts work the conference by keys", "[bridge][menu]") {
     rig.key(host, "*99");
     CHECK(rig.byes() == 2);
     CHECK(rig.is_clean());
+}
+
+TEST_CASE("members set their own levels by keys, within the bounds", "[bridge][menu]") {
+    Rig rig;
+    const auto leg = rig.join("a");
+    rig.clear();
+    rig.key(leg, "*06");
+    REQUIRE(rig.last_media<VolumeLeg>());
+    CHECK(rig.last_media<VolumeLeg>()->decibels == 4);
+    CHECK(rig.has_event("volume"));
+    CHECK(heard(rig) == PromptName::louder);
+    rig.key(leg, "*04*04");
+    CHECK(rig.last_media<VolumeLeg>()->decibels == -4);
+    CHECK(heard(rig) == PromptName::softer);
+    CHECK_FALSE(rig.last_media<GainLeg>());
+    for (int i = 0; i < 5; ++i) rig.key(leg, "*09");
+    CHECK(rig.last_media<GainLeg>()->decibels == 20);
+    CHECK(heard(rig) == PromptName::louder);
+    rig.clear();
+    rig.key(leg, "*09");
+    CHECK_FALSE(rig.last_media<GainLeg>());
+    CHECK(heard(rig) == PromptName::level_limit);
+    for (int i = 0; i < 20; ++i) rig.key(leg, "*07");
+    CHECK(rig.last_media<GainLeg>()->decibels == -40);
+    CHECK(heard(rig) == PromptName::level_limit);
+}
+
+TEST_CASE("a host has the conference recorded by keys", "[bridge][menu]") {
+    auto config = default_config();
+    config.recordings = "/tmp";
+    const bool announced = GENERATE(true, false);
+    config.recording_announce = announced;
+    Rig rig(config);
+    const auto host = rig.join("a", "1234", "X-Passcode: 99\r\nX-Is-Host: true\r\n");
+    const auto guest = rig.join("b");
+    rig.clear();
+    rig.key(guest, "*8");
+    CHECK(heard(rig) == PromptName::no_such_choice);
+    CHECK(rig.recordings.empty());
+    rig.clear();
+    rig.key(host, "*8");
+    REQUIRE(rig.recordings.size() == 1);
+    CHECK(std::get_if<StartRecording>(&rig.recordings.back()));
+    CHECK(rig.has_event("recording-started"));
+    CHECK(heard(rig) == (announced ? PromptName::count_ : PromptName::recording_on));
+    CHECK((rig.last_media<AnnouncePrompt>() != nullptr) == announced);
+    rig.key(host, "*8");
+    CHECK(std::get_if<StopRecording>(&rig.recordings.back()));
+    CHECK(heard(rig) == (announced ? PromptName::count_ : PromptName::recording_off));
+}
+
+TEST_CASE("a host hears where nothing can be recorded", "[bridge][menu]") {
+    Rig rig;
+    const auto host = rig.join("a", "1234", "X-Passcode: 99\r\nX-Is-Host: true\r\n");
+    rig.key(host, "*8");
+    CHECK(heard(rig) == PromptName::cannot_record);
+    CHECK(rig.recordings.empty());
 }
 
 TEST_CASE("verbs take an attendee for a number", "[bridge]") {
