@@ -29,7 +29,10 @@ Core::Core(Config config, std::vector<config::Listener> listeners, const base::S
       notifier_(subscription_limits(config_)),
       load_(config_.media_threads) {}
 
-void Core::start(base::Now now, Effects& effects) { beat({now, effects}); }
+void Core::start(base::Now now, Effects& effects) {
+    outbound_.started = now.wall;
+    beat({now, effects});
+}
 
 void Core::recover_call(base::Now now, std::string_view line, Effects& effects) { LegRecords::recover(now, line, effects.records); }
 

@@ -42,6 +42,7 @@ struct Outbound {
     DialBook book;
     std::optional<TicketSeal> seal;
     TicketWindow window;
+    base::WallTime started;  // whose tickets nobody remembers, if they are older
 };
 
 }  // namespace confab::bridge

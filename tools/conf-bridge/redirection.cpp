@@ -66,6 +66,7 @@ std::string Core::ticket_for(const Leg& leg, const Home& home, base::Now now) {
     ticket.seat = home.seat;
     ticket.hops = static_cast<std::uint8_t>(leg.outgoing.hops + 1);
     ticket.expires = now.wall + config_.ticket_lifetime;
+    ticket.made = now.wall;
     ticket.id = random_.next();
     ticket.number = leg.number;
     ticket.conference = home.conference;
@@ -119,7 +120,7 @@ std::optional<Ticket> Core::take_ticket(Turn turn, Leg& leg, const sip::Uri& uri
     auto ticket = outbound_.seal->read(text);
     if (!ticket) return refuse(ticket.error());
     leg.outgoing.hops = ticket->hops;
-    const auto fits = verify(*ticket, turn.now.wall, {leg.number, leg.identity, config_.name});
+    const auto fits = verify(*ticket, turn.now.wall, outbound_.started, {leg.number, leg.identity, config_.name});
     if (!fits) return refuse(fits.error());
     if (!outbound_.window.take(turn.now.wall, *ticket)) return refuse(TicketFault::used);
     if (ticket->seat == Ticket::Seat::none) return std::nullopt;

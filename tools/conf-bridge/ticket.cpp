@@ -7,9 +7,9 @@
 namespace confab::bridge {
 namespace {
 
-constexpr char kVersion = 1;
+constexpr char kVersion = 2;
 constexpr std::size_t kKeyId = 4, kSeal = 16, kLongestText = 255;
-constexpr std::string_view kPurpose = "confab ticket 1";  // so that a secret that serves something else too seals nothing for us
+constexpr std::string_view kPurpose = "confab ticket 2";  // so that a secret that serves something else too seals nothing for us
 
 void append_fixed(std::string& out, std::uint64_t value, int octets) {
     for (int shift = 8 * (octets - 1); shift >= 0; shift -= 8) out += static_cast<char>(value >> shift);
@@ -54,6 +54,7 @@ std::optional<Ticket> parse(std::string_view body) {
     ticket.hops = static_cast<std::uint8_t>(reader.fixed(1));
     ticket.expires = base::WallTime(base::seconds(reader.fixed(5)));
     ticket.id = reader.fixed(8);
+    ticket.made = base::WallTime(base::milliseconds(reader.fixed(6)));
     for (auto* text : {&ticket.number, &ticket.conference, &ticket.caller, &ticket.bridge}) *text = reader.text();
     if (!reader.good()) return std::nullopt;
     return ticket;
@@ -69,6 +70,8 @@ std::string_view fault_text(TicketFault fault) {
             return "forged";
         case TicketFault::expired:
             return "expired";
+        case TicketFault::older:
+            return "from before the start of this bridge";
         case TicketFault::other_caller:
             return "of another caller";
         case TicketFault::other_number:
@@ -92,6 +95,7 @@ std::string TicketSeal::write(const Ticket& ticket) const {
     body += static_cast<char>(ticket.hops);
     append_fixed(body, static_cast<std::uint64_t>(std::chrono::floor<base::seconds>(ticket.expires).time_since_epoch().count()), 5);
     append_fixed(body, ticket.id, 8);
+    append_fixed(body, static_cast<std::uint64_t>(std::chrono::floor<base::milliseconds>(ticket.made).time_since_epoch().count()), 6);
     for (const auto* text : {&ticket.number, &ticket.conference, &ticket.caller, &ticket.bridge}) {
         if (text->size() > kLongestText) return {};
         body += static_cast<char>(text->size());
@@ -117,8 +121,9 @@ std::expected<Ticket, TicketFault> TicketSeal::read(std::string_view text) const
     return std::unexpected(TicketFault::forged);
 }
 
-std::expected<void, TicketFault> verify(const Ticket& ticket, base::WallTime now, const Bearer& bearer) {
+std::expected<void, TicketFault> verify(const Ticket& ticket, base::WallTime now, base::WallTime started, const Bearer& bearer) {
     if (ticket.expires <= now || ticket.expires > now + kLongestLife + kClockSkew) return std::unexpected(TicketFault::expired);
+    if (ticket.made < started) return std::unexpected(TicketFault::older);
     if (ticket.caller != bearer.caller) return std::unexpected(TicketFault::other_caller);
     if (ticket.number != bearer.number) return std::unexpected(TicketFault::other_number);
     if (!ticket.bridge.empty() && ticket.bridge != bearer.bridge) return std::unexpected(TicketFault::other_bridge);

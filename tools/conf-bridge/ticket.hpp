@@ -4,7 +4,7 @@
 // when, with an id of its own, all sealed by HMAC-SHA-256 under a secret that the bridges share. It replaces the prompt, never the
 // authentication: the caller that a trusted peer asserts must be the one that it names. It holds no passcode and no PIN.
 // It is good for at most a minute (`kLongestLife`) and once: `TicketWindow` remembers the ids until they expire. A window lives as long as
-// its bridge runs, so within that minute a restart would take a ticket again, from the same caller.
+// its bridge runs, so a ticket that was made before the bridge's start, by the clock of who made it, is not taken: it may have been before.
 // Text: base64url without padding, at most kLongestTicket characters. Owner: the signalling thread.
 #pragma once
 
@@ -32,10 +32,11 @@ struct Ticket {
     std::string number, conference;  // as dialled, and what the first bridge found behind it
     std::string caller;
     std::string bridge;  // where it is good; empty: at any that has the secret
+    base::WallTime made;  // whole milliseconds
     bool operator==(const Ticket&) const = default;
 };
 
-enum class TicketFault : std::uint8_t { unreadable, forged, expired, other_caller, other_number, other_bridge, used };
+enum class TicketFault : std::uint8_t { unreadable, forged, expired, older, other_caller, other_number, other_bridge, used };
 std::string_view fault_text(TicketFault fault);
 
 inline constexpr base::seconds kLongestLife{60};
@@ -62,7 +63,8 @@ private:
 struct Bearer {
     std::string_view number, caller, bridge;
 };
-std::expected<void, TicketFault> verify(const Ticket& ticket, base::WallTime now, const Bearer& bearer);
+// `started`: when the bridge did that is shown the ticket.
+std::expected<void, TicketFault> verify(const Ticket& ticket, base::WallTime now, base::WallTime started, const Bearer& bearer);
 
 class TicketWindow {
 public:

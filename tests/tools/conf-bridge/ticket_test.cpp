@@ -3,12 +3,14 @@
 #include <catch2/catch.hpp>
 #include <optional>
 
+#include "tools/conf-bridge/fixture.hpp"
+
 namespace confab::bridge {
 namespace {
 
 const base::WallTime kNow{std::chrono::hours(480'000)};
 
-Ticket ticket() { return {Ticket::Seat::host, 1, kNow + base::seconds(60), 77, "8000", "1234", "sip:alice@example.org", "bridge-2"}; }
+Ticket ticket() { return {Ticket::Seat::host, 1, kNow + base::seconds(60), 77, "8000", "1234", "sip:alice@example.org", "bridge-2", kNow}; }
 
 TEST_CASE("a ticket survives its text") {
     const TicketSeal seal("0123456789abcdef0123456789abcdef");
@@ -60,6 +62,7 @@ TEST_CASE("a ticket is good for its bearer alone, and for a minute") {
         Bearer bearer;
         base::milliseconds later;
         std::optional<TicketFault> fault;
+        base::WallTime started = kNow - base::seconds(1);
     };
     const Bearer right{"8000", "sip:alice@example.org", "bridge-2"};
     const Row rows[] = {
@@ -68,19 +71,21 @@ TEST_CASE("a ticket is good for its bearer alone, and for a minute") {
         {"expired", right, base::milliseconds(60'000), TicketFault::expired},
         {"the issuer's clock is a little ahead", right, base::milliseconds(-2'000), {}},
         {"it would live too long", right, base::milliseconds(-2'001), TicketFault::expired},
+        {"made in the bridge's first moment", right, {}, {}, kNow},
+        {"made before the bridge's start", right, {}, TicketFault::older, kNow + base::milliseconds(1)},
         {"another caller", {"8000", "sip:mallory@example.org", "bridge-2"}, {}, TicketFault::other_caller},
         {"another number", {"8001", "sip:alice@example.org", "bridge-2"}, {}, TicketFault::other_number},
         {"another bridge", {"8000", "sip:alice@example.org", "bridge-3"}, {}, TicketFault::other_bridge},
     };
     for (const auto& row : rows) {
         INFO(row.what);
-        const auto outcome = verify(ticket(), kNow + row.later, row.bearer);
+        const auto outcome = verify(ticket(), kNow + row.later, row.started, row.bearer);
         CHECK(outcome.has_value() == !row.fault.has_value());
         if (!outcome && row.fault) CHECK(fault_text(outcome.error()) == fault_text(*row.fault));
     }
     auto anywhere = ticket();
     anywhere.bridge.clear();
-    CHECK(verify(anywhere, kNow, right));
+    CHECK(verify(anywhere, kNow, kNow, right));
 }
 
 TEST_CASE("an id is taken once until it expires, and the window is bounded") {
@@ -94,6 +99,23 @@ TEST_CASE("an id is taken once until it expires, and the window is bounded") {
     CHECK_FALSE(window.take(kNow, three));
     CHECK(window.take(kNow + base::seconds(60), three));
     CHECK(window.size() == 1);
+}
+
+// What a bridge does not remember having taken, since it has been started again.
+TEST_CASE("after a restart a ticket from before gets the prompt") {
+    constexpr std::string_view kSecret = "0123456789abcdef";
+    test::Rig rig;
+    rig.core.use_ticket_secret(kSecret);
+    const auto seated = [&](base::milliseconds after_start, const std::string& call) {
+        const Ticket one{Ticket::Seat::participant, 1, rig.now.wall + base::seconds(30), 1, "1234", "1234", "sip:alice@example.org", "bridge",
+                         rig.now.wall + after_start};
+        rig.clear();
+        rig.join(call, "1234;ticket=" + TicketSeal(kSecret).write(one), "");
+        return rig.has_event("joined");
+    };
+    CHECK_FALSE(seated(base::milliseconds(-1), "a"));
+    CHECK(rig.core.status().integer("lobby") == 1);
+    CHECK(seated(base::milliseconds(0), "b"));
 }
 
 }  // namespace
