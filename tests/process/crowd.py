@@ -231,6 +231,23 @@ def level(payload):
     return sum(map(MAGNITUDE.__getitem__, payload)) / max(1, len(payload))
 
 
+def tone(hertz, amplitude=8000):
+    """A packet of a tone, which goes on without a seam in the next where 20 ms are whole waves."""
+    return bytes(mu_law(round(amplitude * math.sin(2 * math.pi * hertz * n / 8000))) for n in range(FRAME))
+
+
+def tones(payloads, hertz):
+    """How many packets are a tone of this frequency and little else, which no prompt is for long."""
+    count = 0
+    for payload in payloads:
+        samples = [MAGNITUDE[code] if code & 0x80 else -MAGNITUDE[code] for code in payload]
+        energy = sum(sample * sample for sample in samples)
+        real = sum(sample * math.cos(2 * math.pi * hertz * n / 8000) for n, sample in enumerate(samples))
+        imaginary = sum(sample * math.sin(2 * math.pi * hertz * n / 8000) for n, sample in enumerate(samples))
+        count += energy > FRAME * 300 ** 2 and 2 * (real * real + imaginary * imaginary) / FRAME > 0.9 * energy
+    return count
+
+
 def rtp(sequence, timestamp, ssrc, payload, payload_type=0, first=0x80):
     return struct.pack("!BBHII", first, payload_type, sequence & 0xffff, timestamp & 0xffffffff, ssrc) + payload
 

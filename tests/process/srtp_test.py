@@ -1,0 +1,163 @@
+"""SRTP (RFC 3711) with keys in the session description (RFC 4568) at a bridge itself, with Debian's libsrtp as the other side: sound passes both ways between a leg
+with SRTP and one without, and what is not sealed with the leg's key is not heard and is counted."""
+import base64
+import ctypes
+import os
+import re
+import select
+import time
+
+import crowd
+from harness import Failed, Site, eventually, main
+from phone import Phone, body_of
+
+SUITE = "AES_CM_128_HMAC_SHA1_80"
+KEY_OCTETS, TAG_OCTETS = 30, 10  # master key and salt; authentication tag
+HEADER = 12
+
+
+class CryptoPolicy(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_int) for name in ("cipher_type", "cipher_key_len", "auth_type", "auth_key_len", "auth_tag_len", "sec_serv")]
+
+
+class Policy(ctypes.Structure):
+    """srtp_policy_t of libsrtp 2.5."""
+    _fields_ = [("ssrc_type", ctypes.c_int), ("ssrc", ctypes.c_uint), ("rtp", CryptoPolicy), ("rtcp", CryptoPolicy), ("key", ctypes.c_char_p),
+                ("keys", ctypes.c_void_p), ("num_master_keys", ctypes.c_ulong), ("deprecated_ekt", ctypes.c_void_p), ("window_size", ctypes.c_ulong),
+                ("allow_repeat_tx", ctypes.c_int), ("enc_xtn_hdr", ctypes.c_void_p), ("enc_xtn_hdr_count", ctypes.c_int), ("next", ctypes.c_void_p)]
+
+
+ANY_INBOUND, ANY_OUTBOUND = 2, 3
+LIBRARY = ctypes.CDLL("libsrtp2.so.1")
+
+
+class Stream:
+    """One direction of one leg."""
+
+    def __init__(self, key, direction):
+        policy = Policy(ssrc_type=direction, key=key)
+        LIBRARY.srtp_crypto_policy_set_rtp_default(ctypes.byref(policy.rtp))  # AES_CM_128_HMAC_SHA1_80
+        LIBRARY.srtp_crypto_policy_set_rtp_default(ctypes.byref(policy.rtcp))
+        self.session = ctypes.c_void_p()
+        if status := LIBRARY.srtp_create(ctypes.byref(self.session), ctypes.byref(policy)):
+            raise Failed(f"srtp_create: {status}")
+
+    def turn(self, work, packet):
+        octets, length = ctypes.create_string_buffer(packet, len(packet) + 64), ctypes.c_int(len(packet))
+        status = work(self.session, octets, ctypes.byref(length))
+        return None if status else octets.raw[:length.value]
+
+    def seal(self, packet):
+        return self.turn(LIBRARY.srtp_protect, packet)
+
+    def open(self, packet):
+        return self.turn(LIBRARY.srtp_unprotect, packet)
+
+
+class Plain(Phone):
+    packets = 0
+
+    def seal(self, packet):
+        return packet
+
+    def open(self, packet):
+        return packet
+
+    def utter(self, payload, seal=None):
+        self.packets += 1
+        packet = crowd.rtp(self.packets, self.packets * 160, 7, payload)
+        self.rtp.sendto((seal or self.seal)(packet), self.media)
+
+    def listen(self):
+        """The payloads that have come since the last time."""
+        self.rtp.setblocking(False)
+        payloads = []
+        try:
+            while True:
+                packet = self.open(self.rtp.recv(2048))
+                if packet is None:
+                    raise Failed(f"{self.user} got what its key does not open")
+                payloads.append(packet[HEADER:])
+        except BlockingIOError:
+            return payloads
+
+
+class Secure(Plain):
+    def __init__(self, *rest):
+        super().__init__(*rest)
+        self.key = os.urandom(KEY_OCTETS)
+
+    @property
+    def sdp(self):
+        crypto = f"a=crypto:1 {SUITE} inline:{base64.b64encode(self.key).decode()}\r\n"
+        return super().sdp.replace("RTP/AVP", "RTP/SAVP") + crypto
+
+    def invite(self, number, **more):
+        code, response = super().invite(number, **more)
+        if code == 200:
+            theirs = re.search(rf"a=crypto:1 {SUITE} inline:([A-Za-z0-9+/=]+)", body_of(response))
+            if " RTP/SAVP " not in response or not theirs:
+                raise Failed(f"an offer with SRTP is answered {body_of(response)}")
+            if base64.b64decode(theirs[1]) == self.key:
+                raise Failed("the bridge uses our key")
+            self.out, self.into = Stream(self.key, ANY_OUTBOUND), Stream(base64.b64decode(theirs[1]), ANY_INBOUND)
+        return code, response
+
+    def seal(self, packet):
+        return self.out.seal(packet)
+
+    def open(self, packet):
+        if len(packet) != HEADER + 160 + TAG_OCTETS:
+            raise Failed(f"a packet of {len(packet)} octets has no tag of {TAG_OCTETS}")
+        return self.into.open(packet)
+
+
+def say(packets, speaker, payload, everybody, seal=None):
+    """One speaks and the others are silent, in real time; what each heard."""
+    heard = {one: [] for one in everybody}
+    begin = time.monotonic()
+    for number in range(packets):
+        for one in everybody:
+            if one is speaker:
+                one.utter(payload, seal)
+            else:
+                one.utter(crowd.SILENCE * 160)
+        while (left := begin + 0.02 * (number + 1) - time.monotonic()) > 0:
+            select.select([one.rtp for one in everybody], [], [], left)
+            for one in everybody:
+                heard[one] += one.listen()
+    return heard
+
+
+def expect_heard(what, heard, listeners, hertz):
+    for one in heard:
+        count = crowd.tones(heard[one], hertz)
+        if (count < 25) if one in listeners else count:
+            raise Failed(f"{what}: {one.user} heard {count} packets of {len(heard[one])} with the tone")
+
+
+def sound_passes_both_ways():
+    LIBRARY.srtp_init()
+    with Site(daemons=("conf-bridge",), conf_bridge={"srtp": "optional"}) as site:
+        site.canned_directory({"1234": {"conference": "1234"}})
+        with Secure(site, 60, "alice") as alice, Plain(site, 61, "bob") as bob, Secure(site, 62, "carol") as carol:
+            everybody = (alice, bob, carol)
+            for one in everybody:
+                if one.invite("1234")[0] != 200:
+                    raise Failed(f"{one.user} does not get in")
+            eventually(lambda: len(site.ask("conf-bridge", "members", conference="1234")) == 3, "all in")
+            expect_heard("SRTP to SRTP and plain RTP", say(50, alice, crowd.tone(500), everybody), (bob, carol), 500)
+            say(25, None, None, everybody)
+            expect_heard("plain RTP to SRTP", say(50, bob, crowd.tone(700), everybody), (alice, carol), 700)
+            say(25, None, None, everybody)
+            before = crowd.metrics(site)["confab_bridge_rtp_unauthentic"]
+            expect_heard("plain RTP where SRTP was agreed", say(30, alice, crowd.tone(500), everybody, seal=lambda packet: packet), (), 500)
+            expect_heard("another's key", say(30, alice, crowd.tone(500), everybody, seal=Stream(os.urandom(KEY_OCTETS), ANY_OUTBOUND).seal), (), 500)
+            eventually(lambda: crowd.metrics(site)["confab_bridge_rtp_unauthentic"] - before >= 60, "all of it counted")
+            expect_heard("its own key again", say(50, alice, crowd.tone(500), everybody), (bob, carol), 500)
+            for one in everybody:
+                one.bye()
+
+
+if __name__ == "__main__":
+    main(sound_passes_both_ways)
