@@ -37,14 +37,20 @@ public:
         collect(now);
     }
 
-    // drain | digits LEG KEYS | prompt-ended LEG | media-stopped LEG; legs count from 1 in the order of their INVITEs
+    // drain | dial CONFERENCE TARGET | digits LEG KEYS | prompt-ended LEG | media-stopped LEG; legs count from 1 in the order of their INVITEs
     void command(base::Now now, const std::vector<std::string>& words) override {
         using enum bridge::MediaEvent::Kind;
         if (words == std::vector<std::string>{"drain"}) {
             core_.drain(now, effects_);
             return collect(now);
         }
-        if (words.size() < 2) throw Failed("do drain, digits LEG KEYS, prompt-ended LEG or media-stopped LEG");
+        if (words.size() == 3 && words[0] == "dial") {
+            const auto arguments = local::Value::object({{"conference", words[1]}, {"target", words[2]}});
+            const auto done = core_.command(now, {1, local::find_command(local::bridge_vocabulary(), "dial"), arguments}, effects_);
+            if (!done) throw Failed(done.error().message);
+            return collect(now);
+        }
+        if (words.size() < 2) throw Failed("do drain, dial CONFERENCE TARGET, digits LEG KEYS, prompt-ended LEG or media-stopped LEG");
         const media::LegId leg{static_cast<std::uint32_t>(std::stoul(words[1]))};
         if (words[0] == "digits" && words.size() == 3) {
             for (const char key : words[2]) happen(now, {digit, leg, {}, key});

@@ -181,12 +181,15 @@ void Runner::reply(const Step& step) {
         if (assignment->name == "tag") tag = assignment->value;
         if (assignment->name == "listener") source.listener = static_cast<std::uint16_t>(std::stoul(assignment->value));
     }
+    std::string body;
     for (const auto& detail : step.details) {
-        require(detail.starts_with("+ "), "+ Header: value");
-        headers += fill(detail.substr(2)) + "\r\n";
+        require(detail.starts_with("+ ") || detail.starts_with("= "), "+ Header: value, or = TEXT of the body");
+        (detail.front() == '+' ? headers : body) += fill(detail.substr(2)) + "\r\n";
     }
     parts.to_tag = tag;
     parts.headers = headers;
+    if (!body.empty()) parts.content_type = "application/sdp";
+    parts.body = body;
     sip::Message request;
     require(sip::split(found->second.bytes, request) == sip::ParseError::none, "the request to " + peer + " is malformed");
     std::string response;

@@ -7,7 +7,8 @@
 //   message NAME                       a message to use again, up to a line with a single dot; ${length} is its body's
 //   receive udp|tcp PEER [flow=N] [listener=N] NAME [VARIABLE=TEXT…]    or `<<` for a message that follows
 //   reply PEER STATUS [tag=TEXT] [listener=N]      the peer answers the last request that it got; indented `+ Header: value` lines are
-//   added expect PEER START                  the next message sent: to this peer, its start line matches the regular expression START.
+//                                      added, and `= TEXT` lines are a session description
+//   expect PEER START                  the next message sent: to this peer, its start line matches the regular expression START.
 //   Indented:
 //       has REGEX [-> NAME]            a header line matches; its first group becomes ${NAME}
 //       line TEXT                      a line is exactly this
