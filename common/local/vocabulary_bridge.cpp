@@ -49,7 +49,7 @@ constexpr Field kMemberRow[] = {
     {"identity", FieldType::text, true, "who it is, as a trusted peer asserts, or anonymous-N"},
     {"name", FieldType::text, true, "the name that the caller shows"},
     {"role", FieldType::text, true, "host or participant"},
-    {"state", FieldType::text, true, "joined, held, waiting to be let in, or lobby while a passcode is keyed"},
+    {"state", FieldType::text, true, "joined, held, waiting to be let in, naming while the name is said, or lobby while a passcode is keyed"},
     {"muted", FieldType::flag, true, "whether it is not heard"},
     {"deaf", FieldType::flag, true, "whether it hears nothing but prompts"},
     {"hand", FieldType::flag, true, "whether it raised a hand"},

@@ -27,7 +27,7 @@ constexpr Field kResolveReply[] = {
     {"wait_for_host", FieldType::flag, true, "whether participants wait until a host comes"},
     {"lobby", FieldType::flag, true, "whether callers of the locked conference wait until a host admits them"},
     {"host_leaves", FieldType::text, true, "keep or end, when the last host leaves; empty for the bridge's own way"},
-    {"announce", FieldType::text, true, "tone, spoken or none, when someone comes or goes; empty for the bridge's own way"},
+    {"announce", FieldType::text, true, "tone, spoken, names or none, when someone comes or goes; empty for the bridge's own way"},
     {"starts", FieldType::integer, true, "seconds since 1970 before which nobody is let in, or 0"},
     {"ends", FieldType::integer, true, "seconds since 1970 after which nobody is let in, or 0"},
     {"home", FieldType::text, true, "SIP URI of the bridge where the conference lives, if not here; known before the passcode is"},
@@ -56,7 +56,7 @@ constexpr Field kConferenceAdd[] = {
     {"lobby", FieldType::flag, false, "callers of the locked conference wait until a host admits them"},
     {"host_leaves", FieldType::text, false, "keep or end, when the last host leaves; the bridge's own way when absent"},
     {"language", FieldType::text, false, "what is spoken to its callers, for instance de"},
-    {"announce", FieldType::text, false, "tone, spoken or none, when someone comes or goes; the bridge's own way when absent"},
+    {"announce", FieldType::text, false, "tone, spoken, names or none, when someone comes or goes; the bridge's own way when absent"},
     {"starts", FieldType::text, false, "before this time nobody is let in: 2026-11-21T09:00:00Z"},
     {"ends", FieldType::text, false, "from this time on nobody is let in"},
 };
@@ -80,7 +80,7 @@ constexpr Field kConferenceRow[] = {
     {"lobby", FieldType::flag, true, "whether callers of the locked conference wait until a host admits them"},
     {"host_leaves", FieldType::text, true, "keep or end, when the last host leaves; empty for the bridge's own way"},
     {"language", FieldType::text, true, "what is spoken to its callers; empty for the bridge's own"},
-    {"announce", FieldType::text, true, "tone, spoken or none; empty for the bridge's own way"},
+    {"announce", FieldType::text, true, "tone, spoken, names or none; empty for the bridge's own way"},
     {"starts", FieldType::text, true, "before this time nobody is let in, or empty"},
     {"ends", FieldType::text, true, "from this time on nobody is let in, or empty"},
 };

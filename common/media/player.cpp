@@ -1,16 +1,31 @@
 #include "media/player.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <utility>
 
 namespace confab::media {
+namespace {
 
-Player::Player(std::vector<Prompt> sounds, std::unique_ptr<Voice> voice) : voice_(std::move(voice)) { replace(std::move(sounds)); }
+bool is_playable(const Prompt& sound) { return sound && std::ranges::find(kRates, sound->rate) != kRates.end(); }
+
+}  // namespace
+
+Player::Player(std::vector<Prompt> sounds, std::unique_ptr<Voice> voice, bool takes_turns) : voice_(std::move(voice)), takes_turns_(takes_turns) {
+    replace(std::move(sounds));
+}
+
+void Player::append(std::vector<Prompt> sounds) {
+    sounds_.erase(sounds_.begin(), sounds_.begin() + static_cast<std::ptrdiff_t>(std::exchange(sound_, 0)));
+    if (sounds_.size() + sounds.size() > kMaxSounds) return;
+    std::ranges::copy_if(sounds, std::back_inserter(sounds_), is_playable);
+}
 
 void Player::replace(std::vector<Prompt> sounds) {
     sounds_ = std::move(sounds);
     sound_ = at_ = 0;
     stopped_ = false;
-    std::erase_if(sounds_, [](const Prompt& sound) { return !sound || std::ranges::find(kRates, sound->rate) == kRates.end(); });
+    std::erase_if(sounds_, [](const Prompt& sound) { return !is_playable(sound); });
     voice_->start(sounds_.empty() ? kRates[0] : sounds_.front()->rate, false);
 }
 

@@ -17,11 +17,15 @@ using Prompt = std::shared_ptr<const Sound>;
 
 class Player {
 public:
-    Player(std::vector<Prompt> sounds, std::unique_ptr<Voice> voice);
+    static constexpr std::size_t kMaxSounds = 32;  // that wait for their turn
+
+    Player(std::vector<Prompt> sounds, std::unique_ptr<Voice> voice, bool takes_turns = false);
 
     // The next tick's sound is in `voice` at these rates. False: that was the last.
     bool step(float gain, RateSet rates);
     void replace(std::vector<Prompt> sounds);
+    void append(std::vector<Prompt> sounds);  // all of them, or none where too many wait
+    bool takes_turns() const { return takes_turns_; }
     void stop() { stopped_ = true; }
     bool is_stopped() const { return stopped_; }
     const Voice& voice() const { return *voice_; }
@@ -31,7 +35,7 @@ private:
     std::vector<Prompt> sounds_;
     std::unique_ptr<Voice> voice_;
     std::size_t sound_ = 0, at_ = 0;
-    bool stopped_ = false;
+    bool stopped_ = false, takes_turns_;
 };
 
 }  // namespace confab::media

@@ -99,11 +99,17 @@ void Room::play(LegId leg, std::vector<Prompt> prompts) {
         found->player.emplace(std::move(prompts), impl_->take_voice());
 }
 
-void Room::play_all(std::vector<Prompt> prompts) {
-    if (prompts.empty())
-        for (auto& player : impl_->announcements) player.stop();
-    else if (impl_->announcements.size() < kMaxAnnouncements)
-        impl_->announcements.emplace_back(std::move(prompts), impl_->take_voice());
+void Room::play_all(std::vector<Prompt> prompts, bool in_turn) {
+    auto& playing = impl_->announcements;
+    if (prompts.empty()) {
+        for (auto& player : playing) player.stop();
+        return;
+    }
+    const auto before = std::ranges::find_if(playing, [in_turn](const Player& player) { return in_turn && player.takes_turns() && !player.is_stopped(); });
+    if (before != playing.end())
+        before->append(std::move(prompts));
+    else if (playing.size() < kMaxAnnouncements)
+        playing.emplace_back(std::move(prompts), impl_->take_voice(), in_turn);
 }
 
 void Room::set_mix_tap(bool on, std::uint32_t rate) {

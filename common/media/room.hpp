@@ -125,7 +125,7 @@ public:
     void set_volume(LegId leg, int decibels);  // how it hears
     void play(LegId leg, std::vector<Prompt> prompts);  // instead of what plays; none: stops it. `prompt_ended` after the last
     void play(LegId leg, Prompt prompt) { play(leg, prompt ? std::vector{std::move(prompt)} : std::vector<Prompt>{}); }
-    void play_all(std::vector<Prompt> prompts);  // beside what plays; none: stops all
+    void play_all(std::vector<Prompt> prompts, bool in_turn = false);  // beside what plays, or after what plays in turn; none: stops all
     // Taps come with each tick: the mix that everybody hears, at a rate of kRates; a leg's own voice, at its own rate, zeros while it is
     // silent or not heard.
     void set_mix_tap(bool on, std::uint32_t rate = 16000);

@@ -125,6 +125,7 @@ void Core::media(base::Now now, const MediaEvent& event, Effects& effects) {
     Leg* leg = find(event.leg);
     if (!leg) return;
     if (leg->announcement && on_announcement(turn, *leg, event.kind)) return;
+    if (leg->is_naming() && on_naming(turn, *leg, event)) return;
     switch (event.kind) {
         case opened: return on_opened(turn, *leg, event.local);
         case open_failed:

@@ -77,6 +77,7 @@ struct Effects {
 };
 
 inline constexpr std::size_t kTagLength = 16;
+inline constexpr std::size_t kLargestTold = 50;  // members of a conference that is told who comes and goes
 
 // A command's reply: fields, or the rows of a listing.
 struct Reply {
@@ -180,6 +181,14 @@ private:
     bool is_hosted(const Conference& conference);
     void turn_away(Turn turn, Leg& leg, PromptName prompt, Farewell farewell);
     void on_prompt_ended(Turn turn, Leg& leg);
+
+    // naming.cpp: names that callers say
+    bool is_to_be_named(const Conference& conference, const Leg& leg) const;
+    void ask_for_name(Turn turn, Leg& leg);
+    void record_name(Turn turn, Leg& leg);
+    void end_naming(Turn turn, Leg& leg);
+    void on_naming_due(Turn turn, Leg& leg);
+    bool on_naming(Turn turn, Leg& leg, const MediaEvent& event);  // whether the event was its own
 
     // choices.cpp: what a member keys
     void press(Turn turn, Leg& leg, char digit);

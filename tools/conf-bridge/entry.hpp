@@ -67,6 +67,7 @@ public:
     void vouch(bool host);  // nothing more is asked: a ticket or this bridge itself speaks for the caller
     void submitted();  // a keyed passcode went to the directory
     void let_in();
+    void speak() { spoken_ = true; }  // to the caller, about something else
     void refuse(Refusal why);
 
 private:

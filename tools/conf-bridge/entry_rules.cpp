@@ -28,7 +28,11 @@ config::Table entry_keys() {
             "What becomes of a conference when its last host leaves, where the directory says nothing. end: everybody hears why, and the calls end."),
         key("host-wait", &R::host_wait, "1h", "Longest wait for the host, or in the lobby of a locked conference; then the call ends.").between(1'000, 86'400'000),
         key("announce", &R::announce, "none",
-            "How members are told that somebody comes or goes, where the directory says nothing: tone, spoken or none. Conferences of more than 50 are not told."),
+            "How members are told that somebody comes or goes, where the directory says nothing: tone, spoken, names (each caller is asked to say his name, "
+            "which is played) or none. Conferences of more than 50 are not told."),
+        key("name-length", &R::name_length, "4s", "Longest name that a caller may say, for announce = names; 16 KB of memory for each second and member.")
+            .between(1'000, 10'000),
+        key("name-pause", &R::name_pause, "1s", "Pause after which a caller has said his name.").between(200, 5'000),
         key("announce-count", &R::announce_count, "no", "Tell who comes in how many are there."),
         key("wrong-passcode-code", &R::wrong_passcode_code, "403", "Answer to a wrong passcode, leader PIN or security code.").between(400, 699),
         key("full-code", &R::full_code, "486", "Answer when the conference has all its members.").between(400, 699),
@@ -88,7 +92,7 @@ std::optional<HostLeaves> Value<HostLeaves>::parse(std::string_view text) {
     return parse_word(text, kWords);
 }
 std::optional<Announce> Value<Announce>::parse(std::string_view text) {
-    static constexpr Word<Announce> kWords[] = {{"tone", Announce::tone}, {"spoken", Announce::spoken}, {"none", Announce::none}};
+    static constexpr Word<Announce> kWords[] = {{"tone", Announce::tone}, {"spoken", Announce::spoken}, {"names", Announce::names}, {"none", Announce::none}};
     return parse_word(text, kWords);
 }
 

@@ -15,7 +15,7 @@ enum class WrongSecurityCode : std::uint8_t { refuse, prompt };
 enum class AskLeaderPin : std::uint8_t { never, keyed, always };
 enum class HostClaim : std::uint8_t { believe, ignore };
 enum class HostLeaves : std::uint8_t { keep, end };
-enum class Announce : std::uint8_t { tone, spoken, none };
+enum class Announce : std::uint8_t { tone, spoken, names, none };
 
 struct EntryRules {
     WrongPasscode wrong_passcode = WrongPasscode::reject;
@@ -31,6 +31,7 @@ struct EntryRules {
     std::uint32_t tries = 3, passcode_length = 32, misses = 20;
     base::milliseconds digit_timeout{10'000}, misses_window{600'000}, host_wait{3'600'000};
     std::string language;
+    base::milliseconds name_length{4'000}, name_pause{1'000};
 };
 config::Table entry_keys();  // all of them live
 void check_entry_rules(const EntryRules& rules, const config::Entries& entries, config::Problems& problems);
@@ -71,7 +72,7 @@ struct Value<bridge::HostLeaves> {
 };
 template <>
 struct Value<bridge::Announce> {
-    static std::string_view expected() { return "tone, spoken or none"; }
+    static std::string_view expected() { return "tone, spoken, names or none"; }
     static std::optional<bridge::Announce> parse(std::string_view text);
 };
 

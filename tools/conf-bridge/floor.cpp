@@ -24,6 +24,7 @@ void Core::attach(Turn turn, Leg& leg) {
 
 void Core::join(Turn turn, Leg& leg) {
     auto& conference = *find_conference(leg.conference);
+    if (is_to_be_named(conference, leg)) return ask_for_name(turn, leg);
     attach(turn, leg);
     leg.member = ++conference.last_member;
     leg.joined_at = turn.now.wall;
@@ -88,6 +89,7 @@ void Core::on_digit(Turn turn, Leg& leg, char digit) {
     publish(turn, "digits", leg, {{"digits", "*"}});
     if (leg.outgoing.confirming) return on_confirm_digit(turn, leg, digit);
     if (leg.farewell || leg.outgoing.referral) return;
+    if (leg.is_naming()) return digit == '#' ? end_naming(turn, leg) : void();
     if (leg.entry.wants_keys() || leg.entry.waits()) return key(turn, leg, digit);
     if (leg.member != 0) press(turn, leg, digit);
 }

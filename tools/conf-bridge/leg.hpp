@@ -65,6 +65,14 @@ struct OwnRequest {
     bool by_invite = false;
 };
 
+// A caller who is asked for his name, and one who was.
+struct Naming {
+    enum class Step : std::uint8_t { asked, recording, over };
+    Step step = Step::asked;
+    bool talks = false, spoke = false;
+    base::Instant ends{};
+};
+
 // What belongs to the member rather than to the call: a leg that takes another's place takes all of it.
 struct Standing {
     std::uint32_t member = 0;  // 0 until the leg has a place; a conference never gives a number twice
@@ -74,6 +82,7 @@ struct Standing {
     bool muted = false, deaf = false, hand = false;
     int gain = 0, volume = 0;  // dB: how it is heard, how it hears
     base::Duration talked{};   // until it last fell silent
+    media::Prompt said_name;   // null: none; only the conference's media thread looks into it
 };
 
 struct Leg : Standing {
@@ -132,10 +141,12 @@ struct Leg : Standing {
     std::size_t language = 0;           // of Config::languages
     base::Instant wait_ends{};
     bool hears_music = false;           // while it waits
+    std::optional<Naming> naming;       // empty: nobody has asked
 
     bool in_lobby() const { return conference.empty(); }
     bool is_confirmed() const { return stage == Stage::confirmed; }
-    std::string_view state() const { return in_lobby() ? "lobby" : waiting ? "waiting" : held ? "held" : "joined"; }
+    bool is_naming() const { return naming && naming->step != Naming::Step::over; }
+    std::string_view state() const { return in_lobby() ? "lobby" : is_naming() ? "naming" : waiting ? "waiting" : held ? "held" : "joined"; }
     std::string_view role() const { return host ? "host" : "participant"; }
 };
 

@@ -74,10 +74,11 @@ struct AnnounceRoom {  // to all, beside the mix; none: be silent
     RoomId room = kLobby;
     std::vector<media::Prompt> sounds;
 };
-struct AnnouncePrompt {  // to all, beside the mix
+struct AnnouncePrompt {  // to all, beside the mix, one after another
     RoomId room = kLobby;
     std::size_t language = 0;
     PromptName prompt{};
+    media::Prompt name{};  // whom it is about; may be null
 };
 struct RecordRoom {  // the mix that everybody hears, at `rate`; a null sink stops
     RoomId room = kLobby;

@@ -230,7 +230,7 @@ void MediaThread::Impl::operator()(const AnnounceRoom& what) {
 
 void MediaThread::Impl::operator()(const AnnouncePrompt& what) {
     const auto found = rooms.find(what.room);
-    if (found != rooms.end()) found->second->room.play_all({options.prompts->joined(what.language, {what.prompt})});
+    if (found != rooms.end()) found->second->room.play_all({what.name, options.prompts->joined(what.language, {what.prompt})}, true);
 }
 
 void MediaThread::Impl::operator()(const RecordRoom& what) {

@@ -6,7 +6,6 @@
 namespace confab::bridge {
 namespace {
 
-constexpr std::size_t kLargestTold = 50;
 constexpr const char* kTooManyAttempts = "Too Many Wrong Codes";
 constexpr const char* kWrongCode = "Wrong Passcode";
 
@@ -204,6 +203,7 @@ void Core::submit(Turn turn, Leg& leg) {
 
 void Core::on_digit_timeout(Turn turn, Leg& leg) {
     if (leg.farewell) return hang_up(turn, leg, *leg.farewell);
+    if (leg.is_naming()) return on_naming_due(turn, leg);
     if (leg.entry.wants_keys()) return submit(turn, leg);
     if (!leg.waiting) return choose(turn, leg, leg.menu.timed_out(menu_for(config_.menus, leg.host)));
     if (turn.now.steady >= leg.wait_ends) return turn_away(turn, leg, PromptName::not_admitted, kNotAdmitted);
@@ -245,6 +245,10 @@ void Core::greet(Turn turn, Leg& leg) {
 void Core::announce(Turn turn, const Conference& conference, const Leg& about, PromptName tone, PromptName words) {
     const auto& rules = conference.rules;
     if (rules.announce == Announce::none || conference.members.size() > kLargestTold) return;
+    if (rules.announce == Announce::names) {
+        const auto prompt = !about.said_name ? words : words == PromptName::member_joined ? PromptName::has_joined : PromptName::has_left;
+        return tell(turn, about, AnnouncePrompt{conference.room, rules.language, prompt, about.said_name});
+    }
     for (const auto& [member, id] : conference.members) {
         const Leg* leg = find(id);
         if (!leg || leg == &about || leg->waiting || leg->farewell) continue;

@@ -28,12 +28,12 @@ int number_at(std::string_view text, std::size_t at, std::size_t length) {
 
 const char* problem_of(const EntryPolicy& policy) {
     static constexpr std::array<std::string_view, 2> kHostLeaves = {"keep", "end"};
-    static constexpr std::array<std::string_view, 3> kAnnounce = {"tone", "spoken", "none"};
+    static constexpr std::array<std::string_view, 4> kAnnounce = {"tone", "spoken", "names", "none"};
     if (!is_code(policy.leader_pin)) return "leader_pin to be letters and digits, at most 32";
     if (!is_code(policy.security_code)) return "security_code to be letters and digits, at most 32";
     if (!is_language(policy.language)) return "language to be a language tag like de or en-GB";
     if (!is_one_of(policy.host_leaves, kHostLeaves)) return "host_leaves to be keep or end";
-    if (!is_one_of(policy.announce, kAnnounce)) return "announce to be tone, spoken or none";
+    if (!is_one_of(policy.announce, kAnnounce)) return "announce to be tone, spoken, names or none";
     if (!policy.starts.empty() && !seconds_of(policy.starts)) return "starts to be a time like 2026-11-21T09:00:00Z";
     if (!policy.ends.empty() && !seconds_of(policy.ends)) return "ends to be a time like 2026-11-21T09:00:00Z";
     return nullptr;
