@@ -23,6 +23,7 @@ class Agent:
         else:
             context = ssl.create_default_context(cafile=str(site.path("ca.pem")))
             plain = socket.create_connection((ip, port), 10)
+            plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # an ACK and the next request follow each other
             self.socket = context.wrap_socket(plain, server_hostname=ip)
         self.socket.settimeout(10 * harness.SLOW)
         self.local = "%s:%d" % self.socket.getsockname()[:2]

@@ -367,7 +367,7 @@ def own_recordings_replace_the_prompts():
     config = lambda *more: harness.run(harness.program("conf-bridge"), "-c", site.path("conf-bridge.conf"), "-t", "--set", f"prompts={own}", *more, check=False)
     if (done := config()).returncode != 0:
         raise Failed(f"own recordings are refused: {done.stderr}")
-    site.stop("conf-bridge")
+    site.stop("conf-bridge", patience=0.1)
     site.overrides["conf_bridge"]["prompts"] = own
     site.start("conf-bridge")
     with Caller(site, headers="Accept-Language: it-CH, de;q=0.5\r\n", name="italian") as caller:

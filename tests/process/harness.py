@@ -4,6 +4,7 @@ Every site takes a /24 of the loopback network for itself, so tests run side by 
 .1 edge outside, .10 edge inside, .20 proxy, .30 registrar, .40 bridge; .50 and up are the test's own peers.
 Nothing here sleeps: `eventually` waits for a condition with a deadline, and programs say on their socket when they are ready.
 """
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -13,9 +14,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import traceback
 
 BIN = pathlib.Path(os.environ["CONFAB_BIN"])
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -31,13 +34,15 @@ class Failed(AssertionError):
 def eventually(condition, what, seconds=10):
     """Waits until condition() is true and returns its value; fails with `what` after the deadline."""
     deadline = time.monotonic() + seconds * SLOW
+    pause = 0.005
     while True:
         value = condition()
         if value:
             return value
         if time.monotonic() > deadline:
             raise Failed(f"not within {seconds * SLOW} s: {what}")
-        select.select([], [], [], 0.05)
+        select.select([], [], [], pause)
+        pause = min(2 * pause, 0.05)
 
 
 def program(name):
@@ -240,8 +245,11 @@ class Site:
 
     def __exit__(self, kind, value, trace):
         problems = []
+        for process in self.processes.values():  # all at once, so that their ends take no longer than the slowest
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
         for name in list(self.processes):
-            code = self.stop(name)
+            code = self.ended(name, 0.3)
             if name not in self.ended_on_purpose and code != 0:
                 problems.append(f"{name} ended with {code}")
         for directory in self.directories:
@@ -281,20 +289,26 @@ class Site:
         control.close()
         return True
 
-    def stop(self, name):
-        process = self.processes.pop(name)
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(3)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGTERM)  # the second one ends a drain at once
-        try:
-            return process.wait(20 * SLOW)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            return "no end after two SIGTERMs"
+    def listens(self, name):
+        with socket.socket(socket.AF_UNIX) as control:
+            return control.connect_ex(str(self.path(f"{name}.sock"))) == 0
+
+    def stop(self, name, patience=3):
+        """SIGTERM; its exit code. Who still drains after so many seconds gets a second one."""
+        if self.processes[name].poll() is None:
+            self.processes[name].send_signal(signal.SIGTERM)
+        return self.ended(name, patience)
+
+    def ended(self, name, patience):
+        process, deadline = self.processes.pop(name), time.monotonic() + 20 * SLOW
+        while time.monotonic() < deadline:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(patience)
+            if self.listens(name):  # who does not is about to end, and would be killed by the second one, which ends a drain at once
+                process.send_signal(signal.SIGTERM)
+        process.kill()
+        process.wait()
+        return "no end after two SIGTERMs"
 
     def kill(self, name):
         """kill -9: nothing is flushed, nothing is said."""
@@ -416,19 +430,30 @@ class Capture:
                 yield source, int.from_bytes(inner[:2], "big"), destination, int.from_bytes(inner[2:4], "big"), "tcp", inner[(inner[12] >> 4) * 4:]
 
 
-def main(*tests):
-    """Runs test functions by name; prints the plain closing line."""
-    import sys
-    import traceback
+def main(*tests, together=1):
+    """Runs test functions by name; prints the plain closing line. `together`: so many at once, each in a process of its own, for those that mostly wait."""
     chosen = [test for test in tests if len(sys.argv) < 2 or test.__name__ in sys.argv[1:]]
-    failed = 0
-    for test in chosen:
-        begun = time.monotonic()
-        try:
-            test()
-            print(f"ok   {test.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
-        except Exception:
-            failed += 1
-            print(f"FAIL {test.__name__} ({time.monotonic() - begun:.1f} s)\n{traceback.format_exc()}", flush=True)
-    print(f"{len(chosen) - failed} passed, {failed} failed")
-    sys.exit(1 if failed else 0)
+    if together == 1 or len(chosen) == 1:
+        passed = sum(map(passes, chosen))
+    else:
+        with concurrent.futures.ThreadPoolExecutor(together) as pool:
+            passed = sum(pool.map(passes_elsewhere, chosen))
+    print(f"{passed} passed, {len(chosen) - passed} failed")
+    sys.exit(0 if passed == len(chosen) else 1)
+
+
+def passes(test):
+    begun = time.monotonic()
+    try:
+        test()
+        print(f"ok   {test.__name__} ({time.monotonic() - begun:.1f} s)", flush=True)
+        return True
+    except Exception:
+        print(f"FAIL {test.__name__} ({time.monotonic() - begun:.1f} s)\n{traceback.format_exc()}", flush=True)
+        return False
+
+
+def passes_elsewhere(test):
+    done = subprocess.run([sys.executable, sys.argv[0], test.__name__], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    print(done.stdout, end="", flush=True)
+    return done.returncode == 0
