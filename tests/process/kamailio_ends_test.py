@@ -126,4 +126,5 @@ def test_baresip_calls_through_both():
 
 
 if __name__ == "__main__":
-    harness.main(test_sipp_over_udp_and_tcp, test_sip_probe_over_tls, test_baresip_registers_through_kamailio_and_is_called_there, test_baresip_calls_through_both)
+    harness.main(test_sipp_over_udp_and_tcp, test_sip_probe_over_tls, test_baresip_registers_through_kamailio_and_is_called_there, test_baresip_calls_through_both,
+                 together=2)

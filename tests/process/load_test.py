@@ -128,4 +128,4 @@ def test_a_lost_connection_is_made_again():
 
 if __name__ == "__main__":
     harness.main(test_options_in_both_loops, test_register_with_challenge_and_with_kept_nonces, test_calls_with_and_without_challenge, test_many_tls_connections_register_and_stay, test_a_flood_is_answered_or_dropped,
-                 test_silence_is_told_by_the_exit_code, test_a_lost_connection_is_made_again)
+                 test_silence_is_told_by_the_exit_code, test_a_lost_connection_is_made_again, together=3)

@@ -34,7 +34,7 @@ def log(site, name):
 
 def ping(site, name):
     ip, port = where(site, name)
-    site.probe("ping", f"sip:{ip}:{port}", via=f"udp:{ip}:{port}")
+    site.probe("ping", f"sip:{ip}:{port}", "--count", "1", via=f"udp:{ip}:{port}")
 
 
 def attempt(site, name, text, *options):
@@ -341,4 +341,4 @@ def test_garbage_on_every_port():
 if __name__ == "__main__":
     harness.main(test_a_subscriber_that_never_reads, test_a_questioner_that_never_reads, test_output_for_machines, test_starts_that_fail,
                  test_wrong_configuration_is_told_all_at_once, test_reload_of_a_bad_file, test_silent_and_deaf_clients_of_the_edge,
-                 test_messages_too_large_or_cut_short, test_garbage_on_every_port)
+                 test_messages_too_large_or_cut_short, test_garbage_on_every_port, together=3)

@@ -160,4 +160,4 @@ def a_sound_is_played_to_all():
         expect_tones(heard, (ALICE,), (BOB,))
 
 
-main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all)
+main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, together=2)

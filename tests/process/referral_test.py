@@ -229,4 +229,5 @@ def s1_66_a_keyed_passcode_refers_too():
 if __name__ == "__main__":
     harness.main(s1_60_a_caller_is_answered_and_heard, s1_61_the_passcode_is_looked_up_and_homed_elsewhere, s1_62_refer_names_home_and_referrer,
                  s1_63_the_phone_accepts_and_calls_there, s1_64_the_ticket_seats_without_a_prompt, s1_65_the_first_leg_ends_when_the_second_stands,
-                 s1_66_whoever_does_not_go_hears_why_and_is_ended, s1_66_a_ticket_that_is_not_the_bearers_gets_the_prompt, s1_66_a_keyed_passcode_refers_too)
+                 s1_66_whoever_does_not_go_hears_why_and_is_ended, s1_66_a_ticket_that_is_not_the_bearers_gets_the_prompt, s1_66_a_keyed_passcode_refers_too,
+                 together=3)
