@@ -2,6 +2,7 @@
 """RFC 3263 against a real DNS server (Knot): what NAPTR, SRV, A and AAAA lead to, what a dead endpoint, a missing record, a failing, a silent and a
 truncating server do to sip-probe and to sip-proxy."""
 import json
+import pathlib
 import signal
 import socket
 import ssl
@@ -40,6 +41,12 @@ class Dns:
         self.process.terminate()
         self.process.wait(20)
         self.log.close()
+
+    def stand_still(self):
+        """SIGSTOP reaches one thread first, and the others may answer until that one has run."""
+        self.process.send_signal(signal.SIGSTOP)
+        threads = pathlib.Path(f"/proc/{self.process.pid}/task")
+        eventually(lambda: all(stat.read_text().rsplit(")", 1)[1].split()[0] == "T" for stat in threads.glob("*/stat")), "knotd standing still")
 
     def ask(self, name, kind):
         """The answer over UDP as octets; None when there is none."""
@@ -182,7 +189,7 @@ def test_a_big_answer_comes_over_tcp():
 def test_a_server_that_stops_and_comes_back():
     site, six = servers()
     with site, Dns(site, records(site, six)) as dns:
-        dns.process.send_signal(signal.SIGSTOP)
+        dns.stand_still()
         expect(ping(dns, "sip:a.site.test", timeout="1s"), 3, None, "no answer from DNS in time")
         dns.process.send_signal(signal.SIGCONT)
         eventually(lambda: dns.ask("a.site.test", 1), "knotd is back")
@@ -225,7 +232,7 @@ def test_the_proxy_finds_its_next_hop():
             raise Failed(f"the dead endpoint was tried again: {took:.3f} s")
         code, took = timed_call(agent, 710, "nowhere")
         expect_code("a call to a name that does not exist", code, {404, 480, 500, 502, 503, 604})
-        dns.process.send_signal(signal.SIGSTOP)
+        dns.stand_still()
         # While one call waits for DNS, others go on with what is known.
         begun = time.monotonic()
         agent.send("INVITE", "sip:720@example.org", "waits", 1)

@@ -289,4 +289,4 @@ def test_watch():
 
 
 if __name__ == "__main__":
-    harness.main(test_late_and_lossy_subscriber, test_sipp_subscribes, test_lobby, test_who_hears_whom, test_watch, together=3)
+    harness.main(test_late_and_lossy_subscriber, test_sipp_subscribes, test_lobby, test_who_hears_whom, test_watch)
