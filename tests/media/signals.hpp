@@ -156,4 +156,12 @@ inline double longest_gap(std::span<const std::int16_t> signal, std::uint32_t ra
     return longest;
 }
 
+// How far in dB the level of any 10 ms falls below the whole's.
+inline double deepest_dip(std::span<const std::int16_t> signal, std::uint32_t rate) {
+    const std::size_t length = rate / 100;
+    double least = power_of(signal);
+    for (std::size_t n = 0; n + length <= signal.size(); n += length / 2) least = std::min(least, power_of(signal.subspan(n, length)));
+    return 10 * std::log10(power_of(signal) / std::max(least, 1e-9));
+}
+
 }  // namespace confab::media::test

@@ -193,6 +193,12 @@ def longest_gap(signal, rate):
     return longest
 
 
+def deepest_dip(signal, rate):
+    """How far in dB the level of any 10 ms, in steps of 5 ms, falls below the whole's."""
+    length, whole = rate // 100, power(signal)
+    return max(decibels(whole / max(power(signal[at:at + length]), 1e-9)) for at in range(0, len(signal) - length + 1, length // 2))
+
+
 def level_swing(signal, rate, amplitude):
     """How far in dB the level of any 20 ms is from that of a sine of this amplitude."""
     step = rate // 50

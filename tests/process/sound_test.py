@@ -10,7 +10,8 @@ import random
 import audio
 import crowd
 import harness
-from audio import G722, OPUS, PCMA, PCMU, amplitude_of, decibels, distortion, l16, largest_step, level_swing, likeness, longest_gap, power, sox
+from audio import (G722, OPUS, PCMA, PCMU, amplitude_of, decibels, deepest_dip, distortion, l16, largest_step, level_swing, likeness, longest_gap,
+                   power, sox)
 from harness import Failed, Site
 from stage import Play, Stage
 
@@ -130,14 +131,16 @@ def is_limited(play):
         play.figure(f"three at full scale to {line.form.name}: RMS", power(heard) ** 0.5, least=8000)
 
 
-def hides_losses(play, talker, listener, seed):
-    says = tones(talker.rate, (150, 300, 450, 600, 900), 2500)
+def hides_losses(play, talker, listener, dip, seed):
+    """Tones of which no packet begins where another did in their period, so that no seam is hidden."""
+    says = tones(talker.rate, (147, 294, 441, 588, 882), 2500)
     caller = play.line(talker, says, shaken=seed)
     line = play.line(listener)
     yield
     heard, meant = measured(line), says[int(LEAD * talker.rate):]
     what = f"{talker.name}, {len(caller.sent) - len(caller.packets)} of {len(caller.sent)} packets lost, 40 ms jitter"
     play.figure(f"{what}: longest gap in ms", longest_gap(heard, talker.rate), most=20)
+    play.figure(f"{what}: deepest dip of 10 ms in dB", deepest_dip(heard, talker.rate), most=dip)
     play.figure(f"{what}: largest step", largest_step(heard), most=1.5 * largest_step(meant))
     play.figure(f"{what}: level in dB", decibels(power(heard) / power(meant)), least=-1.5, most=1.5)
 
@@ -162,8 +165,8 @@ def cases(site):
     yield case(keeps_its_band, talker=l16(16000), listener=G722, kept=wide)
     yield case(keeps_its_band, talker=OPUS, listener=PCMU, kept=(500, 3000), lost=(6500,))
     yield is_limited
-    for seed, (talker, listener) in enumerate(((PCMU, LINEAR10), (G722, l16(16000, 10)), (OPUS, WIDE)), 5):
-        yield case(hides_losses, talker=talker, listener=listener, seed=seed)
+    for seed, (talker, listener, dip) in enumerate(((PCMU, LINEAR10, 10), (G722, l16(16000, 10), 10), (OPUS, WIDE, 18)), 5):
+        yield case(hides_losses, talker=talker, listener=listener, dip=dip, seed=seed)
 
 
 def performed(site, stage, chosen, number):
@@ -222,6 +225,8 @@ def measures_find_what_is_broken():
     play.figure("clipped: distortion in %", 100 * distortion(cut, pitches, rate), least=5)
     play.figure("nothing wrong: longest gap in ms", longest_gap(good, rate), most=0)
     play.figure("30 ms missing: longest gap in ms", longest_gap(holed, rate), least=28)
+    play.figure("nothing wrong: deepest dip of 10 ms in dB", deepest_dip(good, rate), most=1)
+    play.figure("30 ms missing: deepest dip of 10 ms in dB", deepest_dip(holed, rate), least=30)
     play.figure("turned over: largest step", largest_step(turned), least=1.5 * largest_step(good))
     play.figure("a tone: amplitude", amplitude_of(good, 700, rate), least=4990, most=5010)
     play.figure("no tone: amplitude", amplitude_of(good, 1000, rate), most=1)
