@@ -7,7 +7,6 @@ namespace {
 
 constexpr unsigned kTickMs = 20;
 constexpr std::size_t kLongest = 1500;  // octets of a packet of a codec that compresses
-constexpr unsigned kSilence = 5;        // ticks after which the states of any two encoders are near
 
 std::size_t octets_of(const CodecFormat& format) { return format.kind == CodecKind::l16 ? 2 * format.samples() : kLongest; }
 

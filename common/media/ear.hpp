@@ -31,9 +31,13 @@ public:
     bool at_rest() const { return limiter_.at_rest(); }
     const CodecFormat& format() const { return format_; }
     bool has_state() const { return has_state_; }  // the encoder has
+    // G.722's: two encoders that once heard something else stay apart as long as sound lasts.
+    bool settles_in_silence() const { return format_.kind == CodecKind::g722; }
+    bool is_silent() const { return silent_ >= kSilence; }
 
 private:
     static constexpr std::size_t kPackets = 2;  // of a tick
+    static constexpr unsigned kSilence = 5;     // ticks after which the states of any two encoders are near
 
     void fill(std::span<const std::int16_t> samples);
 
@@ -43,7 +47,7 @@ private:
     Limiter limiter_;
     std::vector<std::int16_t> frame_;
     std::size_t filled_ = 0;
-    unsigned silent_ = 5;  // ticks
+    unsigned silent_ = kSilence;  // ticks
     bool passing_ = false;
     std::vector<std::uint8_t> octets_;
     std::array<Bytes, kPackets> packets_;

@@ -6,7 +6,8 @@
 namespace confab::media {
 namespace {
 
-constexpr unsigned kBack = 10;  // ticks in which a private encoder heard what all hear, until its state is theirs
+constexpr unsigned kBack = 10;        // ticks in which a private encoder heard what all hear, until its state is theirs
+constexpr unsigned kLongBack = 1500;  // and for a pause of all, where only silence brings the states together
 
 }  // namespace
 
@@ -68,6 +69,7 @@ void Room::Impl::go_shared(Leg& leg) {
     auto& audience = *leg.audience;
     const bool differs = leg.ear->has_state() || !leg.ear->at_rest() || !audience.ear.at_rest();
     if (leg.ear_idle < (differs ? kBack : 1)) return;
+    if (leg.ear->settles_in_silence() && audience.listeners > 0 && !leg.ear->is_silent() && leg.ear_idle < kLongBack) return;
     if (audience.listeners++ == 0) audience.ear.take_state(*leg.ear);  // it slept
     audience.spare.push_back(std::move(leg.ear));
 }

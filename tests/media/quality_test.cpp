@@ -262,6 +262,37 @@ TEST_CASE("quality: others' coming and going leaves a voice at its level, withou
     }
 }
 
+TEST_CASE("quality: a listener who goes back to the others' encoder notices nothing", "[quality]") {
+    const double loud = 8000, soft = 4000;
+    for (const auto& format : {kG722, kOpus})
+        for (const bool pauses : {false, true})
+            for (int wait = 0; wait < 10; wait += 3) {
+                Stage stage;
+                const auto rate = format.rate;
+                auto one = tones(rate, 3, {250}, loud), two = tones(rate, 3, {400}, soft);  // two: nobody's packets pass as they are
+                for (auto* says : {&one, &two})
+                    if (pauses) std::fill(says->begin() + rate * 3 / 2, says->begin() + rate * 5 / 2, std::int16_t{0});
+                stage.add(1, format, one);
+                stage.add(2, format, two);
+                auto& listener = stage.add(3, format);
+                const auto& other = stage.add(4, format);
+                stage.run(0.4 + 0.02 * wait);
+                listener.said = tick_samples(rate) * stage.now;
+                listener.says = tones(rate, 3, {381}, 600);
+                std::fill(listener.says.begin() + static_cast<std::ptrdiff_t>(listener.said + rate / 5), listener.says.end(), std::int16_t{0});
+                stage.run(2.5 - 0.02 * wait);
+                CAPTURE(text(format), pauses, wait);
+                if (pauses) {
+                    CHECK(listener.got.back() == other.got.back());  // he is back
+                    CHECK(largest_step(listener.tail(1.3)) < 1.1 * largest_step(other.tail(1.3)));
+                    continue;
+                }
+                const auto heard = listener.tail(2.4);
+                for (std::size_t at = 0; at + rate / 50 <= heard.size(); at += rate / 50)
+                    REQUIRE(10 * std::log10(2 * power_of(heard.subspan(at, rate / 50)) / (loud * loud + soft * soft)) == Approx(0).margin(0.3));
+            }
+}
+
 TEST_CASE("quality: mute, deafness, prompts, volume, join and leave do not click", "[quality]") {
     for (const auto& format : {kPcmu, kL16, kG722, kOpus}) {
         Stage stage;

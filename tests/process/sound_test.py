@@ -95,16 +95,18 @@ def nobody_hears_himself(play, form, amplitude):
 
 
 def stays_level(play, form):
-    """While the listener speaks and falls silent again (and so gets an encoder of his own and gives it back), and while somebody comes and goes."""
-    low, amplitude, rate = 250, 8000, form.rate
-    play.line(form, tones(rate, (low,), amplitude))
+    """Two steady tones, so that none passes as it was sent, while their listener speaks and falls silent again (and so gets an encoder of his own and gives
+    it back), and while somebody comes and goes."""
+    rate, parts = form.rate, ((250, 8000), (400, 4000))  # Hz of which 20 ms hold whole periods
+    for hertz, amplitude in parts:
+        play.line(form, tones(rate, (hertz,), amplitude))
     listener = play.line(form, silence(rate, 1.4) + audio.tones(rate, 0.5, (381,), 600) + silence(rate, SECONDS - 1.9))
     play.line(form, silence(rate, SECONDS), joins=2.4, leaves=3.2)
     yield
     heard = measured(listener)
-    natural = largest_step(audio.tones(rate, 0.1, (low,), amplitude))
-    play.figure(f"{form.name}: swing of a steady level in dB", level_swing(heard, rate, amplitude), most=1)
-    play.figure(f"{form.name}: largest step of a steady tone", largest_step(heard), most=1.5 * natural + 100)
+    natural = sum(largest_step(audio.tones(rate, 0.1, (hertz,), amplitude)) for hertz, amplitude in parts)
+    play.figure(f"{form.name}: swing of a steady level in dB", level_swing(heard, rate, math.hypot(*(amplitude for _, amplitude in parts))), most=1)
+    play.figure(f"{form.name}: largest step of a steady sound", largest_step(heard), most=1.5 * natural + 100)
 
 
 def keeps_its_band(play, talker, listener, kept, lost=()):
