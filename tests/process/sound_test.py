@@ -16,7 +16,7 @@ from harness import Failed, Site
 from stage import Play, Stage
 
 SECONDS, QUIET, LEAD = 4.0, 0.4, 1.0  # of a performance; until all speak; until it is measured
-ATTEMPTS, LATE = 5, 0.008             # s: a packet that is later misses its tick
+ATTEMPTS, LATE = 5, 0.004             # s: a packet that is later may miss its tick
 L16, LINEAR10, LINEAR30, WIDE = l16(8000), l16(8000, 10), l16(8000, 30), l16(48000, 10)
 
 

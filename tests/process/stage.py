@@ -1,8 +1,8 @@
 """Conferences at a bridge whose callers send known sound as RTP and keep what they hear, many at once and in real time.
 
 A Play is one conference: its lines, and what is to be done while they speak. `perform` seats the callers, lets one thread send everybody's packets by
-an absolute clock, and says how late that thread was at worst. Each conference's packets are sent half way between two ticks of its room, which the
-bridge's own packets tell: where a few milliseconds decide about a whole packet's delay, the machine's other work would be measured and not the bridge.
+an absolute clock, and says how late that thread was at worst. Packets are sent as far from the ticks of their room, which the bridge's own packets
+tell, as their length allows: where a few milliseconds decide about a packet's delay, the machine's other work would be measured and not the bridge.
 """
 import contextlib
 import os
@@ -161,8 +161,8 @@ class Sender(threading.Thread):
         wall = time.time() - time.monotonic()
         self.schedule = []
         for play in plays:
-            first = begin + (play.phase + TICK / 2 - begin - wall) % TICK
-            self.schedule += [(first + seconds, line, packet) for line in play.lines for seconds, packet in line.packets]
+            tick = begin + (play.phase - begin - wall) % TICK
+            self.schedule += [(tick + line.form.ptime / 2000 + seconds, line, packet) for line in play.lines for seconds, packet in line.packets]
         self.schedule.sort(key=lambda one: one[0])
         for line in lines:
             line.heard.clear()
