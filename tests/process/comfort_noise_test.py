@@ -1,7 +1,7 @@
 """What members of a quiet conference hear: nothing, or soft noise where the configuration says so, while nobody talks."""
 import crowd
 from entry_test import SILENCE, Caller
-from harness import Failed, Site, eventually, main
+from harness import Site, eventually, main
 
 LEVEL = 50  # −dBov, a mean magnitude of 83
 FRAME = 160
@@ -26,12 +26,7 @@ def quiet_is_as_configured():
                 two.joined("the second")
                 eventually(lambda: two.last() is not None and low <= two.last() <= high, f"half a second of quiet with comfort-noise = {value}")
                 one.talks = True
-                eventually(lambda: crowd.tones([two.heard[-FRAME:]], 500) and two.last(5) > 2000, "the talker")
-                mark = len(two.heard)
-                eventually(lambda: len(two.heard) >= mark + 10 * FRAME, "0.2 s of the talker")
-                spoken = bytes(two.heard[mark:mark + 10 * FRAME])
-                if any(code not in crowd.tone(500) for code in spoken):
-                    raise Failed("the talker's own code bytes do not pass untouched")
+                eventually(lambda: two.last(10) > 2000 and set(two.heard[-10 * FRAME:]) <= set(crowd.tone(500)), "0.2 s of the talker's own code bytes, with nothing added")
                 one.talks = False
                 eventually(lambda: two.last() is not None and low <= two.last() <= high, f"quiet again with comfort-noise = {value}")
 

@@ -26,7 +26,7 @@ class Named(Caller):
 
 
 def names_are_said_and_heard_at_entry_and_exit():
-    with Site(daemons=("conf-bridge",), conf_bridge={"name-pause": "400ms"}) as site:
+    with Site(daemons=("conf-bridge",), conf_bridge={"name-pause": "800ms"}) as site:
         site.canned_directory({"2000": {"conference": "2000", "announce": "names", "language": "de"}})
         with Named(site, "2000", name="first") as first:
             eventually(first.naming, "the first is asked")
