@@ -77,11 +77,10 @@ def is_mixed(play, site):
 
 def is_mixed_for_opus(play):
     """Against the ideal mix coded once, since the codec moves the phases of low tones."""
-    first, second = voice(48000, 110, 6000), voice(48000, 170, 6000)
-    play.line(WIDE, first), play.line(WIDE, second)
+    talkers = [play.line(OPUS, voice(48000, pitch, 6000)) for pitch in (110, 170)]
     listener = play.line(OPUS)
     yield
-    ideal = array.array("h", map(sum, zip(first, second)))
+    ideal = array.array("h", map(sum, zip(*(OPUS.decode(line.sent) for line in talkers))))
     play.figure("Opus listener: mix of two, signal to noise in dB", likeness([OPUS.decode(OPUS.encode(ideal))], listener.sound(), 48000), least=20)
 
 
