@@ -242,9 +242,11 @@ def tones(payloads, hertz):
     for payload in payloads:
         samples = [MAGNITUDE[code] if code & 0x80 else -MAGNITUDE[code] for code in payload]
         energy = sum(sample * sample for sample in samples)
+        if energy < FRAME * 300 ** 2:
+            continue
         real = sum(sample * math.cos(2 * math.pi * hertz * n / 8000) for n, sample in enumerate(samples))
         imaginary = sum(sample * math.sin(2 * math.pi * hertz * n / 8000) for n, sample in enumerate(samples))
-        count += energy > FRAME * 300 ** 2 and 2 * (real * real + imaginary * imaginary) / FRAME > 0.9 * energy
+        count += 2 * (real * real + imaginary * imaginary) / FRAME > 0.9 * energy
     return count
 
 
