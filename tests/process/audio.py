@@ -143,9 +143,9 @@ def probe(hertz, rate, count):
     return [one * math.cos(turn * n) for n, one in enumerate(window)], [one * math.sin(turn * n) for n, one in enumerate(window)]
 
 
-def amplitude_of(signal, hertz, rate):
-    """Of one frequency, in the last half second."""
-    signal = signal[-rate // 2:]
+def amplitude_of(signal, hertz, rate, seconds=0.5):
+    """Of one frequency, in the last seconds."""
+    signal = signal[-int(rate * seconds):]
     real, imaginary = (sum(map(mul, signal, one)) for one in probe(hertz, rate, len(signal)))
     return 2 * math.hypot(real, imaginary) / len(signal)
 

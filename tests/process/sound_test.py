@@ -88,7 +88,7 @@ def nobody_hears_himself(play, form, amplitude):
     hertz = (503.7, 1207.3, 1693.1)
     lines = [play.line(form, tones(form.rate, (one,), amplitude)) for one in hertz]
     yield
-    heard = [[decibels((amplitude_of(measured(line), one, form.rate) / amplitude) ** 2) for one in hertz] for line in lines]
+    heard = [[decibels((amplitude_of(heard, one, form.rate, 2) / amplitude) ** 2) for one in hertz] for heard in map(measured, lines)]
     play.figure(f"{form.name} at {amplitude}: echo of a talker's own tone in dB", max(heard[i][i] for i in range(3)), most=-60)
     play.figure(f"{form.name} at {amplitude}: the other tones in dB", min(heard[i][j] for i in range(3) for j in range(3) if i != j), least=-10)
 
