@@ -28,6 +28,7 @@ JitterBuffer::JitterBuffer(const Limits& limits) : limits_(limits), octets_(limi
 void JitterBuffer::clear() {
     slots_.fill({});
     first_block_ = block_count_ = 0;
+    end_ = 0;
     jump_.reset();
     absent_ = owed_ = 0;
     paused_ = false;
@@ -103,6 +104,7 @@ bool JitterBuffer::store(Slot& into, Bytes payload) {
     while (!at && forget_oldest()) at = place_for(payload.size());
     if (!at) return false;
     into.offset = static_cast<std::uint16_t>(*at);
+    end_ = *at + payload.size();
     blocks_[(first_block_ + block_count_++) % kSlots] = {static_cast<std::uint8_t>(&into - slots_.data()), into.offset, into.size};
     std::ranges::copy(payload, octets_.begin() + static_cast<std::ptrdiff_t>(*at));
     return true;
@@ -117,11 +119,10 @@ std::optional<std::size_t> JitterBuffer::place_for(std::size_t size) {
     for (; block_count_ > 0 && is_dead(blocks_[first_block_]); --block_count_) first_block_ = (first_block_ + 1) % kSlots;
     if (block_count_ == 0) return 0;
     if (block_count_ == kSlots) return std::nullopt;
-    const Block& last = blocks_[(first_block_ + block_count_ - 1) % kSlots];
-    const std::size_t begin = blocks_[first_block_].offset, end = std::size_t{last.offset} + last.size;
-    if (end > begin && octets_.size() - end >= size) return end;
-    if (end > begin) return begin >= size ? std::optional<std::size_t>(0) : std::nullopt;
-    return begin - end >= size ? std::optional(end) : std::nullopt;
+    const std::size_t begin = blocks_[first_block_].offset;
+    if (end_ > begin && octets_.size() - end_ >= size) return end_;
+    if (end_ > begin) return begin >= size ? std::optional<std::size_t>(0) : std::nullopt;
+    return begin - end_ >= size ? std::optional(end_) : std::nullopt;
 }
 
 bool JitterBuffer::forget_oldest() {
@@ -144,12 +145,10 @@ std::optional<Bytes> JitterBuffer::payload(std::uint16_t sequence) const {
 void JitterBuffer::prefetch_slots() const {
     base::prefetch(slot(next_));
     base::prefetch(slot(static_cast<std::uint16_t>(next_ - kKept)));
-    if (block_count_ == 0) return;
-    const Block& last = blocks_[(first_block_ + block_count_ - 1) % kSlots];
     base::prefetch(blocks_[first_block_]);
-    base::prefetch(last);
-    const auto* end = octets_.data() + last.offset + last.size;
-    base::prefetch(end, end + last.size);
+    base::prefetch(blocks_[(first_block_ + block_count_) % kSlots]);
+    constexpr std::size_t kUsual = 160;  // octets of a packet
+    base::prefetch(octets_.data() + end_, octets_.data() + std::min(end_ + kUsual, octets_.size()));
 }
 
 // A packet whose turn was given up: so much more delay would have saved it, less what was asked for since.

@@ -107,6 +107,7 @@ private:
     Limits limits_;
     std::vector<std::uint8_t> octets_;
     unsigned first_block_ = 0, block_count_ = 0;
+    std::size_t end_ = 0;  // of the newest block
 
     Micros now_ = 0;
     bool started_ = false;

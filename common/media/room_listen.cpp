@@ -7,6 +7,7 @@
 namespace confab::media {
 namespace {
 
+constexpr std::size_t kAhead = 4;        // legs, of what is fetched from memory
 constexpr unsigned kEventHold = 5;       // ticks of silence that an unfinished telephone event asks for after each of its packets
 constexpr unsigned kEventTail = 2;       // and a finished one: its repeats, and sound that was recorded beside it
 constexpr int kToneLevel = 300;          // mean magnitude: softer ones are no digits
@@ -75,10 +76,10 @@ void Room::Impl::listen(Leg& leg, std::vector<RoomEvent>& events) {
 void Room::Impl::listen_to_all(std::vector<RoomEvent>& events, const Fetch& fetch) {
     for (auto* leg : talkers) leg->mixed = false;
     talkers.clear();
-    for (std::size_t i = 0; i < std::min<std::size_t>(2, legs.size()); ++i) legs[i]->prefetch();
+    for (std::size_t i = 0; i < std::min(kAhead, legs.size()); ++i) legs[i]->prefetch();
     for (std::size_t i = 0; i < legs.size(); ++i) {
         listening = legs[i].get();
-        if (i + 2 < legs.size()) legs[i + 2]->prefetch();
+        if (i + kAhead < legs.size()) legs[i + kAhead]->prefetch();
         if (fetch) fetch(listening->id);
         if (i + 1 < legs.size()) legs[i + 1]->playout.prefetch_packets();
         if (!pending.empty()) events.insert(events.end(), pending.begin(), pending.end());

@@ -19,25 +19,27 @@ namespace {
 constexpr unsigned long kReplayWindow = 256;
 constexpr std::size_t kMaxStreams = 256;  // SSRCs of one direction; libsrtp2 keeps a state for each that authenticates
 
-// --- AES-128 in integer counter mode (RFC 3711 §4.1.1), its EVP context kept for the life of the key ---
+// --- AES-128 in integer counter mode (RFC 3711 §4.1.1). The counters' blocks go through one call of ECB: OpenSSL's own counter mode asks to be
+// initialised anew for each packet, which costs as much as the rest. ---
 
 constexpr std::size_t kBlock = 16, kAesKey = 16, kSalt = 14;
 
 struct CounterMode {
+    srtp_cipher_t cipher;
     EVP_CIPHER_CTX* context = nullptr;
-    std::array<std::uint8_t, kBlock> salt{};
+    std::array<std::uint8_t, kBlock> salt{}, counter{};
+    std::size_t position = 0;  // in the key stream, since the counter was set
 };
+constexpr std::size_t kRun = 12;  // blocks at once: a packet of 20 ms of G.711
 
 extern "C" {
 
 static srtp_err_status_t icm_dealloc(srtp_cipher_t* cipher) {
     if (!cipher) return srtp_err_status_bad_param;
-    if (auto* state = static_cast<CounterMode*>(cipher->state)) {
-        EVP_CIPHER_CTX_free(state->context);
-        OPENSSL_cleanse(state->salt.data(), state->salt.size());
-        delete state;
-    }
-    delete cipher;
+    auto* state = static_cast<CounterMode*>(cipher->state);
+    EVP_CIPHER_CTX_free(state->context);
+    OPENSSL_cleanse(state->salt.data(), state->salt.size());
+    delete state;
     return srtp_err_status_ok;
 }
 
@@ -45,15 +47,15 @@ extern const srtp_cipher_type_t kCounterModeType;
 
 static srtp_err_status_t icm_alloc(srtp_cipher_t** out, int key_size, int) {
     if (key_size != static_cast<int>(kAesKey + kSalt)) return srtp_err_status_bad_param;
-    auto* state = new (std::nothrow) CounterMode;
-    auto* cipher = new (std::nothrow) srtp_cipher_t{&kCounterModeType, state, key_size, SRTP_AES_ICM_128};
-    if (state) state->context = EVP_CIPHER_CTX_new();
-    if (!state || !cipher || !state->context) {
+    auto* state = new (std::nothrow) CounterMode{};
+    if (!state) return srtp_err_status_alloc_fail;
+    state->cipher = {&kCounterModeType, state, key_size, SRTP_AES_ICM_128};
+    state->context = EVP_CIPHER_CTX_new();
+    if (!state->context) {
         delete state;
-        delete cipher;
         return srtp_err_status_alloc_fail;
     }
-    *out = cipher;
+    *out = &state->cipher;
     return srtp_err_status_ok;
 }
 
@@ -61,23 +63,37 @@ static srtp_err_status_t icm_init(void* opaque, const std::uint8_t* key) {
     auto& state = *static_cast<CounterMode*>(opaque);
     state.salt.fill(0);
     std::memcpy(state.salt.data(), key + kAesKey, kSalt);
-    return EVP_EncryptInit_ex(state.context, EVP_aes_128_ctr(), nullptr, key, nullptr) == 1 ? srtp_err_status_ok
-                                                                                            : srtp_err_status_init_fail;
+    const bool good = EVP_EncryptInit_ex(state.context, EVP_aes_128_ecb(), nullptr, key, nullptr) == 1 && EVP_CIPHER_CTX_set_padding(state.context, 0) == 1;
+    return good ? srtp_err_status_ok : srtp_err_status_init_fail;
 }
 
 static srtp_err_status_t icm_set_iv(void* opaque, std::uint8_t* iv, srtp_cipher_direction_t) {
     auto& state = *static_cast<CounterMode*>(opaque);
-    std::array<std::uint8_t, kBlock> counter;
-    for (std::size_t i = 0; i < kBlock; ++i) counter[i] = iv[i] ^ state.salt[i];
-    return EVP_EncryptInit_ex(state.context, nullptr, nullptr, nullptr, counter.data()) == 1 ? srtp_err_status_ok
-                                                                                             : srtp_err_status_cipher_fail;
+    for (std::size_t i = 0; i < kBlock; ++i) state.counter[i] = iv[i] ^ state.salt[i];
+    state.position = 0;
+    return srtp_err_status_ok;
 }
 
+// The low 16 bits count the blocks of a packet, and begin at 0.
 static srtp_err_status_t icm_crypt(void* opaque, std::uint8_t* buffer, unsigned* size) {
     auto& state = *static_cast<CounterMode*>(opaque);
-    int written = 0;
-    if (EVP_EncryptUpdate(state.context, buffer, &written, buffer, static_cast<int>(*size)) != 1) return srtp_err_status_cipher_fail;
-    *size = static_cast<unsigned>(written);
+    for (std::size_t done = 0; done < *size;) {
+        std::array<std::uint8_t, kRun * kBlock> stream;
+        const std::size_t block = state.position / kBlock, skipped = state.position % kBlock;
+        const std::size_t blocks = std::min(kRun, (skipped + *size - done + kBlock - 1) / kBlock);
+        for (std::size_t i = 0; i < blocks; ++i) {
+            auto* const at = stream.data() + i * kBlock;
+            std::memcpy(at, state.counter.data(), kBlock);
+            at[kBlock - 2] = static_cast<std::uint8_t>((block + i) >> 8);
+            at[kBlock - 1] = static_cast<std::uint8_t>(block + i);
+        }
+        int written = 0;
+        if (EVP_EncryptUpdate(state.context, stream.data(), &written, stream.data(), static_cast<int>(blocks * kBlock)) != 1) return srtp_err_status_cipher_fail;
+        const std::size_t taken = std::min(blocks * kBlock - skipped, *size - done);
+        for (std::size_t i = 0; i < taken; ++i) buffer[done + i] ^= stream[skipped + i];
+        done += taken;
+        state.position += taken;
+    }
     return srtp_err_status_ok;
 }
 
@@ -97,14 +113,25 @@ const srtp_cipher_type_t kCounterModeType = {
     icm_alloc, icm_dealloc,     icm_init, nullptr, icm_crypt, icm_crypt, icm_set_iv, nullptr, "AES-128 counter mode by OpenSSL",
     &kIcmTest, SRTP_AES_ICM_128};
 
-// --- HMAC-SHA1 (RFC 2104), the two keyed states kept: a packet costs two copies instead of two blocks ---
+// --- HMAC-SHA1 (RFC 2104): of each key its two chaining values are kept, so that a packet costs neither two blocks nor much memory ---
 
 }  // extern "C"
 
+using Chain = std::array<SHA_LONG, 5>;  // SHA-1's state after the padded key
+
 struct KeyedSha1 {
-    SHA_CTX inner, outer;  // after the padded key
-    SHA_CTX running;
+    srtp_auth_t auth;
+    Chain inner, outer;
 };
+
+SHA_CTX after_key(const Chain& chain) {
+    SHA_CTX state{};
+    state.h0 = chain[0], state.h1 = chain[1], state.h2 = chain[2], state.h3 = chain[3], state.h4 = chain[4];
+    state.Nl = SHA_CBLOCK * 8;
+    return state;
+}
+
+thread_local SHA_CTX running;  // of the packet at hand: the library's calls for one follow each other
 
 extern "C" {
 
@@ -113,13 +140,9 @@ extern const srtp_auth_type_t kSha1Type;
 static srtp_err_status_t hmac_alloc(srtp_auth_t** out, int key_size, int tag_size) {
     if (key_size < 0 || key_size > SHA_CBLOCK || tag_size < 0 || tag_size > SHA_DIGEST_LENGTH) return srtp_err_status_bad_param;
     auto* state = new (std::nothrow) KeyedSha1{};
-    auto* auth = new (std::nothrow) srtp_auth_t{&kSha1Type, state, tag_size, key_size, 0};
-    if (!state || !auth) {
-        delete state;
-        delete auth;
-        return srtp_err_status_alloc_fail;
-    }
-    *out = auth;
+    if (!state) return srtp_err_status_alloc_fail;
+    state->auth = {&kSha1Type, state, tag_size, key_size, 0};
+    *out = &state->auth;
     return srtp_err_status_ok;
 }
 
@@ -128,45 +151,41 @@ static srtp_err_status_t hmac_dealloc(srtp_auth_t* auth) {
     auto* state = static_cast<KeyedSha1*>(auth->state);
     OPENSSL_cleanse(state, sizeof *state);
     delete state;
-    delete auth;
+    return srtp_err_status_ok;
+}
+
+static srtp_err_status_t hmac_start(void* opaque) {
+    running = after_key(static_cast<KeyedSha1*>(opaque)->inner);
     return srtp_err_status_ok;
 }
 
 static srtp_err_status_t hmac_init(void* opaque, const std::uint8_t* key, int key_size) {
     auto& state = *static_cast<KeyedSha1*>(opaque);
-    const auto keyed = [&](SHA_CTX& into, std::uint8_t pad) {
+    const auto keyed = [&](Chain& into, std::uint8_t pad) {
         std::array<std::uint8_t, SHA_CBLOCK> block;
         block.fill(pad);
         for (int i = 0; i < key_size; ++i) block[static_cast<std::size_t>(i)] ^= key[i];
-        const bool good = SHA1_Init(&into) == 1 && SHA1_Update(&into, block.data(), block.size()) == 1;
+        SHA_CTX whole;
+        const bool good = SHA1_Init(&whole) == 1 && SHA1_Update(&whole, block.data(), block.size()) == 1;
+        into = {whole.h0, whole.h1, whole.h2, whole.h3, whole.h4};
         OPENSSL_cleanse(block.data(), block.size());
+        OPENSSL_cleanse(&whole, sizeof whole);
         return good;
     };
     if (!keyed(state.inner, 0x36) || !keyed(state.outer, 0x5c)) return srtp_err_status_init_fail;
-    state.running = state.inner;
-    return srtp_err_status_ok;
+    return hmac_start(opaque);
 }
 
-static srtp_err_status_t hmac_start(void* opaque) {
-    auto& state = *static_cast<KeyedSha1*>(opaque);
-    state.running = state.inner;
-    return srtp_err_status_ok;
-}
-
-static srtp_err_status_t hmac_update(void* opaque, const std::uint8_t* text, int size) {
-    auto& state = *static_cast<KeyedSha1*>(opaque);
-    return SHA1_Update(&state.running, text, static_cast<std::size_t>(size)) == 1 ? srtp_err_status_ok : srtp_err_status_auth_fail;
+static srtp_err_status_t hmac_update(void*, const std::uint8_t* text, int size) {
+    return SHA1_Update(&running, text, static_cast<std::size_t>(size)) == 1 ? srtp_err_status_ok : srtp_err_status_auth_fail;
 }
 
 static srtp_err_status_t hmac_compute(void* opaque, const std::uint8_t* text, int size, int tag_size, std::uint8_t* tag) {
-    auto& state = *static_cast<KeyedSha1*>(opaque);
     if (tag_size > SHA_DIGEST_LENGTH) return srtp_err_status_bad_param;
     std::array<std::uint8_t, SHA_DIGEST_LENGTH> digest;
-    if (hmac_update(opaque, text, size) != srtp_err_status_ok || SHA1_Final(digest.data(), &state.running) != 1)
-        return srtp_err_status_auth_fail;
-    state.running = state.outer;
-    if (SHA1_Update(&state.running, digest.data(), digest.size()) != 1 || SHA1_Final(digest.data(), &state.running) != 1)
-        return srtp_err_status_auth_fail;
+    if (hmac_update(opaque, text, size) != srtp_err_status_ok || SHA1_Final(digest.data(), &running) != 1) return srtp_err_status_auth_fail;
+    running = after_key(static_cast<KeyedSha1*>(opaque)->outer);
+    if (SHA1_Update(&running, digest.data(), digest.size()) != 1 || SHA1_Final(digest.data(), &running) != 1) return srtp_err_status_auth_fail;
     std::memcpy(tag, digest.data(), static_cast<std::size_t>(tag_size));
     return srtp_err_status_ok;
 }
@@ -220,8 +239,8 @@ std::size_t srtp_key_size(std::string_view suite) {
 
 struct Srtp::Impl {
     srtp_t session = nullptr;
-    std::array<std::uint32_t, kMaxStreams> streams{};
     std::size_t stream_count = 0;
+    std::array<std::uint32_t, kMaxStreams> streams{};
 
     ~Impl() {
         if (session) srtp_dealloc(session);
