@@ -37,9 +37,9 @@ struct PolledSockets::Impl {
         alignas(cmsghdr) std::uint8_t control[CMSG_SPACE(sizeof(timespec))];
     };
 
-    Impl(std::size_t most, std::size_t headroom) : largest(most), octets(kBatch * (most + headroom)) {
+    explicit Impl(std::size_t largest) : octets(kBatch * largest) {
         for (std::size_t i = 0; i < kBatch; ++i) {
-            in[i].piece = {octets.data() + i * (most + headroom), most};
+            in[i].piece = {octets.data() + i * largest, largest};
             auto& header = headers[i].msg_hdr;
             header.msg_name = &in[i].name;
             header.msg_iov = &in[i].piece;
@@ -65,7 +65,6 @@ struct PolledSockets::Impl {
         arrival.age = between(stamp, now);
     }
 
-    const std::size_t largest;
     std::vector<std::uint8_t> octets;
     std::array<In, kBatch> in;
     std::array<mmsghdr, kBatch> headers{};
@@ -75,7 +74,7 @@ struct PolledSockets::Impl {
     Counts counts;
 };
 
-PolledSockets::PolledSockets(std::size_t largest, std::size_t headroom) : impl_(std::make_unique<Impl>(largest, headroom)) {}
+PolledSockets::PolledSockets(std::size_t largest) : impl_(std::make_unique<Impl>(largest)) {}
 PolledSockets::~PolledSockets() = default;
 
 void PolledSockets::prepare(const Descriptor& socket) { stamp_arrivals(socket.get()); }

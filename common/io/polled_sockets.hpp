@@ -17,14 +17,14 @@ public:
     static constexpr std::size_t kBatch = 32;
     struct Arrival {
         base::SocketAddress peer;
-        std::span<std::uint8_t> bytes;  // with `headroom` octets of room behind, for in-place work
+        std::span<std::uint8_t> bytes;  // for in-place work
         base::Duration age{};           // how long it lay in the socket, at `begin`
     };
     struct Counts {
         std::uint64_t oversized = 0, unsent = 0;
     };
 
-    PolledSockets(std::size_t largest, std::size_t headroom);
+    explicit PolledSockets(std::size_t largest);
     ~PolledSockets();
 
     static void prepare(const Descriptor& socket);  // the kernel notes arrivals

@@ -38,7 +38,7 @@ static srtp_err_status_t icm_dealloc(srtp_cipher_t* cipher) {
     if (!cipher) return srtp_err_status_bad_param;
     auto* state = static_cast<CounterMode*>(cipher->state);
     EVP_CIPHER_CTX_free(state->context);
-    OPENSSL_cleanse(state->salt.data(), state->salt.size());
+    OPENSSL_cleanse(state, sizeof *state);
     delete state;
     return srtp_err_status_ok;
 }

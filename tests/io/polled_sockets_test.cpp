@@ -22,7 +22,7 @@ struct Pair {
     }
     io::PortPairs ports;
     io::OpenPair here, there;
-    io::PolledSockets sockets{100, 8};
+    io::PolledSockets sockets{100};
     Texts receive(std::size_t most = io::PolledSockets::kBatch) {
         Texts texts;
         sockets.begin();

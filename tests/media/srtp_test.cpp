@@ -79,6 +79,20 @@ TEST_CASE("the reference packets of libsrtp2's own test", "[srtp]") {
     CHECK(packet_report.text() == plain_report);
 }
 
+// The session key of RFC 3711 B.3, and what `openssl enc -aes-128-ctr` makes of zeros with it.
+TEST_CASE("the key stream of a long packet is OpenSSL's own from end to end", "[srtp]") {
+    const auto key = *base::unhex("e1f97a0d3e018be0d64fa32c06de41390ec675ad498afeebb6960b3aabe6");
+    auto send = Srtp::create(Srtp::Direction::send, kSuites[0], key);
+    REQUIRE(send);
+    const auto header = *base::unhex("800f1234decafbadcafebabe");
+    Packet packet(header + std::string(1200, '\0'));
+    REQUIRE(packet.apply(*send, &Srtp::protect));
+    const auto stream = packet.text().substr(header.size());
+    CHECK(base::hex(stream.substr(0, 16)) == "e5fe77e74c32d373270f79be3f368fa9");
+    CHECK(base::hex(stream.substr(184, 32)) == "9bed773ecaeceb36e554055cb43dd0bcb0e55da22c6b27187af55c862e9b4200");
+    CHECK(base::hex(stream.substr(1184, 16)) == "bb29c09f48020c5422fd3cc69c529db1");
+}
+
 TEST_CASE("round trip of every suite over a wrap of the sequence", "[srtp]") {
     const std::size_t tags[] = {10, 4, 16, 16}, report_tags[] = {14, 14, 20, 20};
     for (std::size_t i = 0; i < std::size(kSuites); ++i) {

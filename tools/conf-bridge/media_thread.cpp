@@ -18,7 +18,7 @@
 namespace confab::bridge {
 namespace {
 
-constexpr std::size_t kLargestDatagram = 2048, kHeadroom = 32;
+constexpr std::size_t kLargestDatagram = 2048;
 constexpr int kMostBatches = 8;  // of a leg in a tick
 constexpr unsigned kPhases = 4;
 constexpr base::milliseconds kBeat{5}, kTick{20};
@@ -112,7 +112,7 @@ struct MediaThread::Impl {
     const std::function<void(MediaReport)> deliver;
     base::Random random;
     io::PortPairs ports;
-    io::PolledSockets sockets{kLargestDatagram, kHeadroom};
+    io::PolledSockets sockets{kLargestDatagram};
     std::shared_ptr<io::Datagrams::Buffers> rtcp_buffers;
     std::unordered_map<std::uint32_t, std::unique_ptr<PlacedLeg>> legs;
     std::unordered_map<RoomId, std::unique_ptr<PlacedRoom>> rooms;
@@ -324,10 +324,9 @@ void MediaThread::Impl::send(PlacedLeg& leg, const media::RoomOutput::Packet& pa
     if (to.port == 0) return;
     if (leg.path.is_keyed()) {
         const auto sealed = leg.path.seal(packet.header, packet.payload, scratch);
-        if (sealed.empty()) return;
-        sockets.send(leg.rtp, to, sealed);
-    } else {
-        sockets.send(leg.rtp, to, packet.header, packet.payload);
+        if (sealed.empty() || !sockets.send(leg.rtp, to, sealed)) return;
+    } else if (!sockets.send(leg.rtp, to, packet.header, packet.payload)) {
+        return;
     }
     leg.path.note_sent(packet.header, packet.payload.size(), polled_at);
     ++counts.sent;

@@ -36,7 +36,7 @@ struct Plan {
 void call(const Plan& plan, std::vector<io::Descriptor> sockets, unsigned seconds) {
     io::Loop loop;
     std::uint64_t heard = 0;
-    io::PolledSockets lines(2048, 0);
+    io::PolledSockets lines(2048);
     std::vector<std::array<std::uint8_t, kPacket>> packets(sockets.size());
     for (std::size_t i = 0; i < packets.size(); ++i)
         for (std::size_t n = 0; n < 160; ++n) packets[i][media::kRtpHeader + n] = i < kTalkers ? static_cast<std::uint8_t>(n * 37 + i) | 0x80 : 0xff;
