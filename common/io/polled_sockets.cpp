@@ -22,7 +22,6 @@ long receive_some(int socket, mmsghdr* headers, std::size_t most) {
     headers->msg_len = static_cast<unsigned>(std::max(0L, size));
     return size < 0 ? size : 1;
 }
-long send_one(int socket, const msghdr& header) { return syscall(SYS_sendmsg, socket, &header, MSG_DONTWAIT | MSG_NOSIGNAL); }
 
 base::Duration between(const timespec& then, const timespec& now) {
     return std::max(base::Duration::zero(), base::Duration(base::seconds(now.tv_sec - then.tv_sec)) + base::Duration(now.tv_nsec - then.tv_nsec));
@@ -94,15 +93,10 @@ std::span<PolledSockets::Arrival> PolledSockets::receive(const Descriptor& socke
     return all.arrivals;
 }
 
-bool PolledSockets::send(const Descriptor& socket, const base::SocketAddress& to, std::span<const std::uint8_t> first, std::span<const std::uint8_t> second) {
+bool PolledSockets::send(const Descriptor& socket, const base::SocketAddress& to, std::span<const std::uint8_t> bytes) {
     sockaddr_storage name;
-    std::array<iovec, 2> pieces{iovec{const_cast<std::uint8_t*>(first.data()), first.size()}, iovec{const_cast<std::uint8_t*>(second.data()), second.size()}};
-    msghdr header{};
-    header.msg_namelen = to_kernel(to, name);
-    header.msg_name = &name;
-    header.msg_iov = pieces.data();
-    header.msg_iovlen = second.empty() ? 1 : 2;
-    const bool sent = send_one(socket.get(), header) >= 0;
+    const auto length = to_kernel(to, name);
+    const bool sent = syscall(SYS_sendto, socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, &name, length) >= 0;
     impl_->counts.unsent += !sent;
     return sent;
 }

@@ -32,8 +32,7 @@ public:
 
     // What has come, the oldest first; valid until the next call. After `most` there may be more. One alone is read without a look at what is behind it.
     std::span<Arrival> receive(const Descriptor& socket, std::size_t most = kBatch);
-    // Two pieces, one datagram. False: not sent.
-    bool send(const Descriptor& socket, const base::SocketAddress& to, std::span<const std::uint8_t> first, std::span<const std::uint8_t> second = {});
+    bool send(const Descriptor& socket, const base::SocketAddress& to, std::span<const std::uint8_t> bytes);  // false: not sent
 
     const Counts& counts() const;
 

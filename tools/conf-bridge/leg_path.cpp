@@ -55,11 +55,11 @@ void LegPath::note_sent(std::span<const std::uint8_t, media::kRtpHeader> header,
     if (sent) rtcp_.sent(sent->timestamp, payload, now);
 }
 
-std::span<const std::uint8_t> LegPath::seal(std::span<const std::uint8_t> header, std::span<const std::uint8_t> payload, Scratch& scratch) {
+std::span<const std::uint8_t> LegPath::compose(std::span<const std::uint8_t> header, std::span<const std::uint8_t> payload, Scratch& scratch) {
     const std::size_t size = header.size() + payload.size();
-    if (!seal_ || size + media::kSrtpOverhead > scratch.size()) return {};
+    if ((keyed_ && !seal_) || size + media::kSrtpOverhead > scratch.size()) return {};
     std::ranges::copy(payload, std::ranges::copy(header, scratch.begin()).out);
-    const auto sealed = seal_->protect(scratch, size);
+    const auto sealed = keyed_ ? seal_->protect(scratch, size) : size;
     return sealed ? std::span<const std::uint8_t>(scratch).first(*sealed) : std::span<const std::uint8_t>();
 }
 

@@ -38,10 +38,9 @@ public:
 
     // Port 0: nowhere.
     const base::SocketAddress& destination() const { return latch_.destination(); }
-    bool is_keyed() const { return keyed_; }
     void note_sent(std::span<const std::uint8_t, media::kRtpHeader> header, std::size_t payload, media::Micros now);
-    // A sealed copy in `scratch`; empty: it cannot be sent.
-    std::span<const std::uint8_t> seal(std::span<const std::uint8_t> header, std::span<const std::uint8_t> payload, Scratch& scratch);
+    // In one piece in `scratch`, sealed on a keyed leg; empty: it cannot be sent.
+    std::span<const std::uint8_t> compose(std::span<const std::uint8_t> header, std::span<const std::uint8_t> payload, Scratch& scratch);
 
     base::SocketAddress rtcp_destination() const;
     std::span<const std::uint8_t> report(media::Micros now, bool goodbye, Scratch& scratch);  // empty: nothing can be told

@@ -322,12 +322,8 @@ void MediaThread::Impl::measure() {
 void MediaThread::Impl::send(PlacedLeg& leg, const media::RoomOutput::Packet& packet) {
     const auto& to = leg.path.destination();
     if (to.port == 0) return;
-    if (leg.path.is_keyed()) {
-        const auto sealed = leg.path.seal(packet.header, packet.payload, scratch);
-        if (sealed.empty() || !sockets.send(leg.rtp, to, sealed)) return;
-    } else if (!sockets.send(leg.rtp, to, packet.header, packet.payload)) {
-        return;
-    }
+    const auto whole = leg.path.compose(packet.header, packet.payload, scratch);
+    if (whole.empty() || !sockets.send(leg.rtp, to, whole)) return;
     leg.path.note_sent(packet.header, packet.payload.size(), polled_at);
     ++counts.sent;
 }
