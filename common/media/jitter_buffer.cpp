@@ -59,7 +59,7 @@ bool JitterBuffer::accept_jump(const RtpPacket& packet) {
     return confirmed;
 }
 
-bool JitterBuffer::insert(const RtpPacket& packet, Micros arrival, Micros length, bool pause) {
+bool JitterBuffer::insert(const RtpPacket& packet, Micros arrival, Micros length, Says says) {
     if (packet.payload.size() > octets_.size()) return ++late_, false;
     if (!started_ || packet.ssrc != ssrc_) {
         if (started_ && packet.payload.empty()) return ++late_, false;  // beside the stream, not instead of it
@@ -82,7 +82,8 @@ bool JitterBuffer::insert(const RtpPacket& packet, Micros arrival, Micros length
     if (length > 0) learn_step(length);
     into.state = Slot::State::held;
     into.marker = packet.marker;
-    into.pause = pause;
+    into.silence = says == Says::silence;
+    into.pause = says == Says::pause;
     into.sequence = packet.sequence;
     into.timestamp = packet.timestamp;
     into.length = static_cast<std::uint32_t>(length > 0 ? length : length_);
@@ -210,7 +211,7 @@ JitterBuffer::Frame JitterBuffer::miss(Micros needed) {
     if (paused_ || absent_ > kConceal) return {};
     ++missed_;
     if (owed_ > 0) owed_ = std::max<Micros>(0, owed_ - needed);
-    return {Frame::Kind::lost, false, next_};
+    return {Frame::Kind::lost, false, false, next_};
 }
 
 bool JitterBuffer::is_after_pause(const Slot& from) const {
@@ -235,7 +236,7 @@ JitterBuffer::Frame JitterBuffer::pull(Micros now, Micros needed) {
         advance(false);
     }
     if (holds(next_)) return play();
-    const Frame hole{Frame::Kind::lost, true, next_};
+    const Frame hole{Frame::Kind::lost, true, false, next_};
     ++lost_;
     advance(false);
     return hole;
@@ -255,7 +256,7 @@ JitterBuffer::Frame JitterBuffer::play() {
     paused_ = from.pause;
     timestamp_ = from.timestamp + ticks(from.length);
     watch();
-    const Frame frame{Frame::Kind::audio, true, next_};
+    const Frame frame{Frame::Kind::audio, true, from.silence, next_};
     advance(true);
     return frame;
 }

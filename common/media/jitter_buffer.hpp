@@ -31,13 +31,16 @@ public:
         enum class Kind : std::uint8_t { audio, lost, empty };  // lost: conceal; empty: nothing is coming, be silent
         Kind kind = Kind::empty;
         bool has_turn = false;  // a packet's place in the sequence; else time that passes while one is waited for
+        bool silent = false;    // as its sender says
         std::uint16_t sequence = 0;
     };
 
     explicit JitterBuffer(const Limits& limits);
 
-    // `length`: of the sound in it. `pause`: it says that the sender falls silent. False: late, repeated or too large; dropped and counted.
-    bool insert(const RtpPacket& packet, Micros arrival, Micros length, bool pause = false);
+    // What a packet says of itself. silence: there is nothing to hear in it. pause: its sender falls silent.
+    enum class Says : std::uint8_t { nothing, silence, pause };
+    // `length`: of the sound in it. False: late, repeated or too large; dropped and counted.
+    bool insert(const RtpPacket& packet, Micros arrival, Micros length, Says says = Says::nothing);
     // The next packet, or what takes its place; when one is waited for, `needed` of concealment or silence is.
     Frame pull(Micros now, Micros needed);
     bool ready() const { return started_ && !starting_ && holds(next_); }  // the next pull gives a packet
@@ -66,7 +69,7 @@ private:
     struct Slot {
         enum class State : std::uint8_t { free, held, kept, given_up };
         State state = State::free;
-        bool marker : 1 = false, pause : 1 = false;
+        bool marker : 1 = false, silence : 1 = false, pause : 1 = false;
         std::uint16_t sequence = 0;
         std::uint16_t offset = 0, size = 0;
         std::uint32_t timestamp = 0;

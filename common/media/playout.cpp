@@ -66,11 +66,13 @@ void Playout::prepare() {
     level_ = -1;
 }
 
-void Playout::insert(const RtpPacket& packet, std::uint64_t tick, Micros early) {
+void Playout::insert(const RtpPacket& packet, std::uint64_t tick, Micros early, bool silent) {
     const std::size_t samples = packet.payload.empty() ? 0 : samples_in(format_, packet.payload);
     const Micros length = time_of(samples);
     const auto arrival = static_cast<Micros>(tick) * kTick - std::max<Micros>(early, 0);
-    jitter_.insert(packet, arrival, is_playable(length) ? length : 0, is_silence_descriptor(format_, packet.payload));
+    using Says = JitterBuffer::Says;
+    const auto says = is_silence_descriptor(format_, packet.payload) ? Says::pause : silent ? Says::silence : Says::nothing;
+    jitter_.insert(packet, arrival, is_playable(length) ? length : 0, says);
 }
 
 bool Playout::is_playable(Micros length) { return length >= kShortest && length <= kLongest; }
@@ -103,7 +105,7 @@ Playout::Piece Playout::piece_of(const JitterBuffer::Frame& from, std::size_t wa
         made.kind = Piece::Kind::audio;
         packet_ = samples;
         concealed_ = 0;
-        made.level = level_of(format_, *payload).value_or(-1);
+        made.level = level_of(format_, *payload).value_or(from.silent ? 0 : -1);
     } else if (from.kind == JitterBuffer::Frame::Kind::lost && concealed_ < samples_of(kConceal)) {
         made.kind = Piece::Kind::lost;
         const int before = end_ > 0 ? piece(end_ - 1).level : 0;

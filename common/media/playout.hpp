@@ -27,8 +27,8 @@ public:
     void restart(const CodecFormat& format);  // another codec: nothing that is held fits it
 
     // A packet of another payload type takes its place in the sequence with an empty payload, so that it is not missed. `early`: how many
-    // microseconds before that tick it came.
-    void insert(const RtpPacket& packet, std::uint64_t tick, Micros early = kTick / 2);
+    // microseconds before that tick it came. `silent`: its sender says so, and is believed where only decoding could tell.
+    void insert(const RtpPacket& packet, std::uint64_t tick, Micros early = kTick / 2, bool silent = false);
 
     bool advance(std::uint64_t tick);          // once a tick; false: silence
     int level();                               // of this tick's frame: mean magnitude, 0…32767

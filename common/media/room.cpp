@@ -7,6 +7,12 @@
 
 namespace confab::media {
 
+namespace {
+
+constexpr std::uint8_t kSilence = 60;  // −dBov: far below what anybody calls voice
+
+}  // namespace
+
 Room::Room(const RoomPolicy& policy) : impl_(std::make_unique<Impl>(policy)) {}
 Room::~Room() = default;
 
@@ -135,7 +141,9 @@ void Room::receive(LegId leg, Bytes packet, Micros early) {
     found->flowing = true;
     if (rtp->payload_type == found->format.telephone_event) impl_->take_event(*found, *rtp);
     if (rtp->payload_type != found->format.payload_type) rtp->payload = {};
-    found->playout.insert(*rtp, impl_->now, early);
+    const int id = found->format.level_extension;
+    const bool silent = id >= 0 && told_level(*rtp, static_cast<std::uint8_t>(id)).value_or(0) >= kSilence;
+    found->playout.insert(*rtp, impl_->now, early, silent);
 }
 
 void Room::tick(RoomOutput& out, const Fetch& fetch) {

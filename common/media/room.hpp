@@ -42,6 +42,7 @@ struct LegFormat {
     CodecFormat codec{};
     std::uint8_t payload_type = 0;  // the peer's, both ways (RFC 3264 asks for symmetry in practice)
     int telephone_event = -1;       // payload type, −1: none
+    int level_extension = -1;       // in which the peer tells its level (RFC 6464), −1: none
     bool sends = true;              // we send to the peer
     bool receives = true;           // we take the peer's audio into the mix
     bool held = false;

@@ -52,8 +52,35 @@ std::optional<RtpPacket> RtpPacket::parse(Bytes packet) {
     out.timestamp = read32(packet, 4);
     out.ssrc = read32(packet, 8);
     out.header_size = *header;
+    if (packet[0] & 0x10) {
+        const std::size_t fixed = kRtpHeader + 4u * (packet[0] & 0x0f);
+        out.extension = packet.subspan(fixed, *header - fixed);
+    }
     out.payload = packet.subspan(*header, packet.size() - *header - padding);
     return out;
+}
+
+std::optional<std::uint8_t> told_level(const RtpPacket& packet, std::uint8_t id) {
+    if (packet.extension.size() < 4) return std::nullopt;
+    const unsigned profile = read16(packet.extension, 0);
+    const bool one_octet = profile == 0xbede, two_octets = profile >> 4 == 0x100;
+    if (!one_octet && !two_octets) return std::nullopt;
+    auto rest = packet.extension.subspan(4);
+    while (!rest.empty()) {
+        if (rest[0] == 0) {  // padding
+            rest = rest.subspan(1);
+            continue;
+        }
+        const unsigned element = one_octet ? rest[0] >> 4 : rest[0];
+        if (one_octet && element == 15) return std::nullopt;  // what follows is for nobody yet
+        const std::size_t head = one_octet ? 1 : 2;
+        if (rest.size() < head) return std::nullopt;
+        const std::size_t size = one_octet ? (rest[0] & 0x0fu) + 1 : rest[1];
+        if (rest.size() < head + size) return std::nullopt;
+        if (element == id && size >= 1) return rest[head] & 0x7f;  // the high bit is the sender's guess whether it is voice
+        rest = rest.subspan(head + size);
+    }
+    return std::nullopt;
 }
 
 void write_rtp_header(std::span<std::uint8_t, kRtpHeader> out, bool marker, std::uint8_t payload_type, std::uint16_t sequence,

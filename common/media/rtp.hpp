@@ -21,9 +21,13 @@ struct RtpPacket {
     std::uint32_t ssrc = 0;
     Bytes payload;  // without padding
     std::size_t header_size = 12;
+    Bytes extension;  // with its own four octets of header; empty: none
 
     static std::optional<RtpPacket> parse(Bytes packet);  // empty: not version 2, truncated, bad padding or extension
 };
+
+// −dBov as the sender tells it in extension `id` (RFC 6464), in RFC 8285's form of one or two octets. Empty: it does not.
+std::optional<std::uint8_t> told_level(const RtpPacket& packet, std::uint8_t id);
 
 inline constexpr std::size_t kRtpHeader = 12;
 void write_rtp_header(std::span<std::uint8_t, kRtpHeader> out, bool marker, std::uint8_t payload_type, std::uint16_t sequence,

@@ -78,7 +78,8 @@ std::optional<std::pair<Crypto, Crypto>> choose_crypto(const MediaLine& line, co
     return std::nullopt;
 }
 
-Agreed agreed_on(std::size_t index, const MediaLine& line, const base::SocketAddress& remote, const Common& common, const LocalMedia& local) {
+Agreed agreed_on(const Session& session, std::size_t index, const base::SocketAddress& remote, const Common& common, const LocalMedia& local) {
+    const MediaLine& line = session.media[index];
     const Direction theirs = wanted(line, remote);
     Agreed agreed;
     agreed.line = index;
@@ -86,6 +87,7 @@ Agreed agreed_on(std::size_t index, const MediaLine& line, const base::SocketAdd
     agreed.codec = *common.theirs;
     if (const Codec* events = local.telephone_event ? events_of(line, *common.theirs) : nullptr)
         agreed.telephone_event = events->payload_type;
+    if (local.level_extension) agreed.level_extension = LevelExtension::find(session, line);
     agreed.ptime = agreed_ptime(line, *common.ours, local);
     agreed.direction = both(reversed(theirs), local.direction);
     agreed.held = !may_receive(theirs);
@@ -99,7 +101,7 @@ std::expected<Agreed, Refusal> try_line(const Session& offer, std::size_t index,
     if (require_srtp && !line.is_secure()) return std::unexpected(Refusal::not_secure);
     const Common common = first_common(line, local);
     if (!common.ours) return std::unexpected(Refusal::no_codec);
-    Agreed agreed = agreed_on(index, line, *remote, common, local);
+    Agreed agreed = agreed_on(offer, index, *remote, common, local);
     if (line.is_secure()) {
         auto pair = choose_crypto(line, local.cryptos);
         if (!pair) return std::unexpected(Refusal::no_suite);
@@ -155,6 +157,7 @@ MediaLine accepted(const MediaLine& offered, const Agreed& agreed, const LocalMe
     codec.format_parameters = ours->format_parameters;
     add_codec(out, std::move(codec));
     if (agreed.telephone_event) add_events(out, *agreed.telephone_event, agreed.codec.clock_rate);
+    if (agreed.level_extension) out.attributes.push_back(agreed.level_extension->text());
     if (agreed.local_crypto) out.cryptos.push_back(*agreed.local_crypto);
     add_ptime(out, agreed.ptime, local);
     if (out.max_ptime) out.max_ptime = std::min(*out.max_ptime, ours->longest_ptime);
@@ -180,6 +183,7 @@ MediaLine offered_audio(const LocalMedia& local) {
     for (const auto& codec : local.codecs)
         add_codec(line, {codec.payload_type, codec.name, codec.clock_rate, codec.channels, codec.format_parameters});
     if (local.telephone_event) offer_events(line, local);
+    if (local.level_extension) line.attributes.push_back(LevelExtension{*local.level_extension, {}}.text());
     line.cryptos = local.cryptos;
     add_ptime(line, local.ptime, local);
     line.direction = local.direction;

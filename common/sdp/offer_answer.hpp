@@ -3,7 +3,8 @@
 // Every m-line of an offer is answered in its place; kinds that we do not have (video, slides, fax), second audio lines and lines without a
 // common codec get port 0. The offer's order of codecs decides (RFC 3264 §6.1), or ours where the caller of `answer` wants that, and one is
 // answered, so that the peer sends just that. Packets are as long as the peer asks (ptime), within its maxptime and our bounds: 10, 20, 30,
-// 40 or 60 ms. Telephone events are agreed for the chosen codec's clock (RFC 4733 §2.1). Held is a peer that offers sendonly or inactive, or the old way, c=0.0.0.0. What belongs to ICE, DTLS, bundling or feedback is never echoed.
+// 40 or 60 ms. Telephone events are agreed for the chosen codec's clock (RFC 4733 §2.1). Held is a peer that offers sendonly or inactive, or the old way, c=0.0.0.0. The peer may tell the level of its packets (RFC 6464)
+// where we read that. What belongs to ICE, DTLS, bundling or feedback is never echoed.
 #pragma once
 
 #include <expected>
@@ -12,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "sdp/level_extension.hpp"
 #include "sdp/session.hpp"
 
 namespace confab::sdp {
@@ -30,6 +32,7 @@ struct LocalMedia {
     std::vector<Capability> codecs;               // in order of preference
     bool own_order = false;                       // answers: our order of codecs decides
     std::optional<std::uint8_t> telephone_event;  // our payload type for RFC 4733 in offers at 8 kHz; other clock rates take the next free ones
+    std::optional<std::uint8_t> level_extension;  // RFC 6464: its number in our offers. Empty: we do not read it
     std::vector<Crypto> cryptos;                  // for RTP/SAVP: ours. Empty: plain RTP/AVP only
     Direction direction = Direction::sendrecv;
     std::uint16_t ptime = 20;      // ms of a packet, where the peer has no wish
@@ -43,6 +46,7 @@ struct Agreed {
     base::SocketAddress remote;
     Codec codec;                                  // payload type and fmtp as the *peer* wants to receive it
     std::optional<std::uint8_t> telephone_event;  // likewise
+    std::optional<LevelExtension> level_extension;  // that the peer may send
     std::uint16_t ptime = 20;                     // ms of a packet, ours and what we ask for
     Direction direction = Direction::sendrecv;    // ours
     bool held = false;                            // the peer does not want to be in the mix

@@ -236,3 +236,40 @@ TEST_CASE("a codec that changes under way, amid a prompt and in the mix", "[room
     f.run(30);
     CHECK(listener.hears(500, 1600) > 7500);
 }
+
+TEST_CASE("a sender's word that there is silence is believed where only decoding could tell", "[room]") {
+    struct Row {
+        CodecKind kind;
+        int extension;  // agreed
+        std::uint8_t level;
+        bool talks;
+    };
+    const Row rows[] = {{CodecKind::g722, 3, 127, false}, {CodecKind::g722, 3, 60, false}, {CodecKind::g722, 3, 59, true},
+                        {CodecKind::g722, 4, 127, true},  {CodecKind::g722, -1, 127, true}, {CodecKind::pcmu, 3, 127, true}};
+    for (const auto& row : rows) {
+        CAPTURE(row.kind, row.extension, row.level);
+        LegFormat format;
+        format.codec.kind = row.kind;
+        format.codec.rate = row.kind == CodecKind::g722 ? 16'000 : 8'000;
+        format.level_extension = row.extension;
+        const auto encoder = make_encoder(format.codec);
+        Room room{RoomPolicy{}};
+        RoomOutput out;
+        REQUIRE(room.add({1}, format, {1, 0, 0}));
+        bool talked = false;
+        for (std::uint16_t number = 0; number < 25; ++number) {
+            Signal tone(format.codec.samples());
+            for (std::size_t i = 0; i < tone.size(); ++i)
+                tone[i] = static_cast<std::int16_t>(8000 * std::sin(0.3 * static_cast<double>(number * tone.size() + i)));
+            std::vector<std::uint8_t> packet(kRtpHeader + 8 + 1500);
+            write_rtp_header(std::span(packet).first<kRtpHeader>(), false, 0, number, number * 160u, 9);
+            packet[0] |= 0x10;
+            std::ranges::copy(std::to_array<std::uint8_t>({0xbe, 0xde, 0, 1, 0x30, row.level, 0, 0}), packet.begin() + kRtpHeader);
+            packet.resize(kRtpHeader + 8 + encoder->encode(tone, std::span(packet).subspan(kRtpHeader + 8)));
+            room.receive({1}, packet);
+            room.tick(out);
+            for (const auto& event : out.events) talked |= event.kind == RoomEvent::Kind::talking;
+        }
+        CHECK(talked == row.talks);
+    }
+}

@@ -77,3 +77,39 @@ TEST_CASE("contributing sources, extension and padding are cut off; what does no
         CHECK((read ? static_cast<int>(read->payload.size()) : -1) == row.payload);
     }
 }
+
+TEST_CASE("a packet's level as its sender tells it, in either form of extension; what does not add up tells nothing", "[rtp]") {
+    struct Row {
+        const char* what;
+        std::vector<std::uint8_t> extension;
+        std::optional<std::uint8_t> level;
+    };
+    const Row rows[] = {
+        {"one octet", {0xbe, 0xde, 0, 1, 0x30, 0x80 | 42, 0, 0}, 42},
+        {"no voice", {0xbe, 0xde, 0, 1, 0x30, 127, 0, 0}, 127},
+        {"after padding and another", {0xbe, 0xde, 0, 2, 0, 0x12, 1, 2, 3, 0x30, 17, 0}, 17},
+        {"another alone", {0xbe, 0xde, 0, 1, 0x10, 42, 0, 0}, std::nullopt},
+        {"longer than there is", {0xbe, 0xde, 0, 1, 0x1f, 42, 0x30, 9}, std::nullopt},
+        {"behind what is for nobody yet", {0xbe, 0xde, 0, 1, 0xf0, 0x30, 42, 0}, std::nullopt},
+        {"nothing in it", {0xbe, 0xde, 0, 0}, std::nullopt},
+        {"two octets", {0x10, 0x03, 0, 2, 3, 1, 99, 0, 0, 0, 0, 0}, 99},
+        {"two octets, empty", {0x10, 0x00, 0, 1, 3, 0, 9, 0}, std::nullopt},
+        {"two octets, cut", {0x10, 0x00, 0, 1, 0, 0, 0, 3}, std::nullopt},
+        {"two octets, longer than there is", {0x10, 0x00, 0, 1, 3, 200, 9, 0}, std::nullopt},
+        {"another profile", {0xab, 0xac, 0, 1, 0x30, 42, 0, 0}, std::nullopt},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        std::vector<std::uint8_t> packet(kRtpHeader);
+        packet[0] = 0x91;  // and a contributing source
+        packet.resize(packet.size() + 4);
+        packet.insert(packet.end(), row.extension.begin(), row.extension.end());
+        packet.push_back(7);
+        const auto parsed = RtpPacket::parse(packet);
+        REQUIRE(parsed);
+        CHECK(parsed->payload.size() == 1);
+        CHECK(told_level(*parsed, 3) == row.level);
+    }
+    std::array<std::uint8_t, kRtpHeader> bare{0x80};
+    CHECK_FALSE(told_level(*RtpPacket::parse(bare), 3));
+}

@@ -20,7 +20,7 @@ import threading
 import time
 import traceback
 
-BIN = pathlib.Path(os.environ["CONFAB_BIN"])
+BIN = pathlib.Path(os.environ["CONFAB_BIN"]).resolve()
 TREE = pathlib.Path(__file__).resolve().parents[2]
 SLOW = 4 if os.environ.get("CONFAB_SANITIZE") else 1  # sanitizers need more time, never a different test
 

@@ -434,3 +434,45 @@ TEST_CASE("an offer within a dialog keeps every line in its place", "[offer_answ
     CHECK(offer(local, &no_audio).media.size() == 2);
     CHECK(offer(local, &no_audio).media[1].port == 30000);
 }
+
+TEST_CASE("the extension that tells levels is agreed where we read it and the peer may send it", "[offer_answer]") {
+    const std::string uri = " urn:ietf:params:rtp-hdrext:ssrc-audio-level", audio = "m=audio 4000 RTP/AVP 0\r\n";
+    struct Row {
+        const char* what;
+        std::string session, media;
+        std::string answered;  // "": not
+    };
+    const Row rows[] = {
+        {"plain", "", audio + "a=extmap:3" + uri + "\r\n", "a=extmap:3/recvonly" + uri},
+        {"with parameters", "", audio + "a=extmap:14/sendonly" + uri + " vad=off\r\n", "a=extmap:14/recvonly" + uri + " vad=off"},
+        {"for all lines", "a=extmap:200/sendrecv" + uri + "\r\n", audio, "a=extmap:200/recvonly" + uri},
+        {"only wanted", "", audio + "a=extmap:3/recvonly" + uri + "\r\n", ""},
+        {"unused", "", audio + "a=extmap:3/inactive" + uri + "\r\n", ""},
+        {"another", "", audio + "a=extmap:3 urn:ietf:params:rtp-hdrext:csrc-audio-level\r\n", ""},
+        {"of a longer name", "", audio + "a=extmap:3" + uri + "s\r\n", ""},
+        {"number reserved", "", audio + "a=extmap:15" + uri + "\r\n", ""},
+        {"number for later", "", audio + "a=extmap:4097" + uri + "\r\n", ""},
+        {"no number", "", audio + "a=extmap:" + uri + "\r\n", ""},
+    };
+    auto local = plain();
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const auto offer = described("c=IN IP4 192.0.2.1\r\n" + row.session + row.media, "");
+        local.level_extension.reset();
+        const auto without = answer(offer, local, false);
+        REQUIRE(without);
+        CHECK_FALSE(without->agreed.level_extension);
+        CHECK_FALSE(without->answer.media[0].has("extmap"));
+        local.level_extension = 1;
+        const auto with = answer(offer, local, false);
+        REQUIRE(with);
+        CHECK(with->agreed.level_extension.has_value() == !row.answered.empty());
+        CHECK((row.answered.empty() ? !with->answer.media[0].has("extmap") : with->answer.text().contains(row.answered + "\r\n")));
+    }
+    const auto offered = sdp::offer(local);
+    CHECK(offered.text().contains("a=extmap:1/recvonly" + uri + "\r\n"));
+    const auto read = read_answer(offered, local, described("c=IN IP4 192.0.2.1\r\n" + audio + "a=extmap:1/sendonly" + uri + "\r\n", ""));
+    REQUIRE(read);
+    REQUIRE(read->level_extension);
+    CHECK(read->level_extension->id == 1);
+}

@@ -12,6 +12,7 @@ namespace {
 using media::CodecKind;
 
 constexpr std::uint8_t kOpusType = 96, kFirstL16Type = 97, kEventType = 101, kLastType = 127;
+constexpr std::uint8_t kLevelExtension = 1;
 constexpr std::uint16_t kLongestPtime = 60;
 constexpr std::uint32_t kOpusRates[] = {48'000, 24'000, 16'000, 8'000};
 
@@ -109,6 +110,9 @@ config::Table agreement_keys() {
             .is_live(),
         key("opus-fec", &AgreementKeys::opus_fec, "yes", "Whether Opus carries what mends a lost packet, towards callers that ask for it.").is_live(),
         key("opus-dtx", &AgreementKeys::opus_dtx, "no", "Whether Opus sends nothing in silence, towards callers that ask for it.").is_live(),
+        key("levels", &AgreementKeys::levels, "yes",
+            "Whether callers may tell how loud their packets are (RFC 6464), so that their silence need not be decoded.")
+            .is_live(),
         key("srtp", &AgreementKeys::srtp, "off",
             "SRTP with keys in the SDP (RFC 4568). off: plain RTP alone. optional: as the caller offers. required: others get 488.")
             .is_live(),
@@ -129,6 +133,7 @@ sdp::LocalMedia capabilities(const AgreementKeys& keys, const std::optional<sdp:
     for (const auto kind : keys.codecs.order) add(local.codecs, kind, keys);
     local.own_order = keys.codec_preference == CodecPreference::bridge;
     local.telephone_event = kEventType;
+    if (keys.levels) local.level_extension = agreed && agreed->level_extension ? agreed->level_extension->id : kLevelExtension;
     local.ptime = static_cast<std::uint16_t>(keys.ptime);
     local.max_ptime = kLongestPtime;
     if (agreed) keep_numbers(local, *agreed);
@@ -156,6 +161,7 @@ media::LegFormat format_of(const sdp::Agreed& agreed, const AgreementKeys& keys)
     codec.ptime = codec.nearest_ptime(agreed.ptime);  // Opus has no 30 ms
     format.payload_type = agreed.codec.payload_type;
     format.telephone_event = agreed.telephone_event ? *agreed.telephone_event : -1;
+    if (agreed.level_extension) format.level_extension = agreed.level_extension->id;
     format.sends = agreed.direction == sdp::Direction::sendrecv || agreed.direction == sdp::Direction::sendonly;
     format.receives = agreed.direction == sdp::Direction::sendrecv || agreed.direction == sdp::Direction::recvonly;
     format.held = agreed.held;

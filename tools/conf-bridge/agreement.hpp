@@ -28,6 +28,7 @@ struct AgreementKeys {
     std::uint32_t ptime = 20;
     std::uint32_t opus_bitrate = 0, opus_complexity = 5, opus_rate = 48'000;
     bool opus_fec = true, opus_dtx = false;
+    bool levels = true;
     SrtpUse srtp = SrtpUse::off;
 };
 config::Table agreement_keys();

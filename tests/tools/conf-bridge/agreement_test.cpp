@@ -135,3 +135,18 @@ TEST_CASE("every suite has keys of its own", "[agreement]") {
     }
     CHECK_FALSE(keys_of(std::nullopt));
 }
+
+TEST_CASE("levels that callers tell are read unless they are not wanted, under the number that was agreed", "[agreement]") {
+    auto keys = default_keys();
+    const auto offer = offering("m=audio 4000 RTP/AVP 9\r\na=extmap:7 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n");
+    const auto answered = sdp::answer(offer, local_of(keys), false);
+    REQUIRE(answered);
+    CHECK(format_of(answered->agreed, keys).level_extension == 7);
+    CHECK(sdp::offer(local_of(keys, answered->agreed)).text().contains("a=extmap:7/recvonly"));
+    CHECK(sdp::offer(local_of(keys)).text().contains("a=extmap:1/recvonly"));
+    keys.levels = false;
+    const auto plain = sdp::answer(offer, local_of(keys), false);
+    REQUIRE(plain);
+    CHECK(format_of(plain->agreed, keys).level_extension == -1);
+    CHECK_FALSE(sdp::offer(local_of(keys, plain->agreed)).media[0].has("extmap"));
+}
