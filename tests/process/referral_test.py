@@ -40,7 +40,8 @@ class Pair:
 
     def __exit__(self, *reason):
         for site in (self.one, self.two):
-            hurry(site)
+            if site.processes["conf-bridge"].poll() is None:
+                hurry(site)
         try:
             self.two.__exit__(*reason)
         finally:
@@ -226,8 +227,31 @@ def s1_66_a_keyed_passcode_refers_too():
             eventually(lambda: state_at(pair.two) == ["joined"], "seated by ticket")
 
 
+def a_drain_moves_the_members():
+    with Pair() as pair, pair.phone(50) as alice, pair.phone(51, "bob") as bob, pair.phone(52, at=pair.two) as again:
+        pair.one.reconfigure("conf-bridge", **{"drain-to": f"sip:{pair.two.ip(40)}:5080", "drain-rate": 1000})
+        eventually(lambda: any(row["key"] == "drain-to" and row["value"] for row in pair.one.ask("conf-bridge", "config")), "the new configuration")
+        for phone in (alice, bob):
+            phone.invite("1000", WITH_PASSCODE)
+        eventually(lambda: state_at(pair.one, "1000") == ["joined", "joined"], "two members")
+        pair.one.ask("conf-bridge", "drain")
+        refer = alice.request("REFER", 202)
+        if not refer_to(refer).startswith(f"sip:1000@{pair.two.ip(40)}:5080;ticket="):
+            raise Failed(f"Refer-To: {refer_to(refer)}")
+        bob.request("REFER", 603)
+        pair.follow(again, refer_to(refer))
+        eventually(lambda: state_at(pair.two, "1000") == ["joined"], "seated by ticket on the other bridge")
+        alice.ask("NOTIFY", NOTIFY.format("terminated;reason=noresource"), "SIP/2.0 200 OK\r\n")
+        alice.request("BYE")
+        eventually(lambda: state_at(pair.one, "1000") == ["joined"], "bob, who did not go, still there")
+        again.bye()
+        bob.bye()
+        if (code := pair.one.processes["conf-bridge"].wait(10 * harness.SLOW)) != 0:
+            raise Failed(f"the drained bridge ended with {code}")
+
+
 if __name__ == "__main__":
     harness.main(s1_60_a_caller_is_answered_and_heard, s1_61_the_passcode_is_looked_up_and_homed_elsewhere, s1_62_refer_names_home_and_referrer,
                  s1_63_the_phone_accepts_and_calls_there, s1_64_the_ticket_seats_without_a_prompt, s1_65_the_first_leg_ends_when_the_second_stands,
                  s1_66_whoever_does_not_go_hears_why_and_is_ended, s1_66_a_ticket_that_is_not_the_bearers_gets_the_prompt, s1_66_a_keyed_passcode_refers_too,
-                 together=3)
+                 a_drain_moves_the_members, together=3)

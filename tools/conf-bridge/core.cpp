@@ -183,6 +183,7 @@ void Core::on_alarm(Turn turn, media::LegId id, Alarm alarm) {
     if (alarm == Alarm::ring) return on_ring_timeout(turn, *leg);
     if (alarm == Alarm::referral) return on_referral_failed(turn, *leg, 408);
     if (alarm == Alarm::digits) return leg->announcement ? finish_refusal(turn, *leg) : on_digit_timeout(turn, *leg);
+    if (alarm == Alarm::move) return move(turn, *leg);
     if (alarm == Alarm::session) return on_session_due(turn, *leg);
     if (leg->announcement) return on_reliable_due(turn, *leg);
     if (!leg->unacknowledged) return;
@@ -291,6 +292,7 @@ void Core::reload(const Config& fresh) {
 void Core::drain(base::Now now, Effects& effects) {
     draining_ = true;
     beat({now, effects});
+    move_all({now, effects});
 }
 
 std::uint64_t Core::lobby_size() const {

@@ -120,7 +120,7 @@ private:
         base::Now now;
         Effects& effects;
     };
-    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat, session, ring, redial, referral, beep };
+    enum class Alarm : std::uint8_t { retransmit, no_ack, digits, beat, session, ring, redial, referral, beep, move };
     enum class Errand : std::uint8_t { bye, refresh, call, refer };  // what a request of ours was for
 
     // core.cpp: inputs and answers
@@ -304,6 +304,9 @@ private:
     std::optional<Home> home_for(const Leg& leg, const Answer& answer) const;
     void send_home(Turn turn, Leg& leg, Home home);
     void refer_home(Turn turn, Leg& leg, const Home& home);
+    void refer_there(Turn turn, Leg& leg, const Home& home, Referral::Why why);
+    void move_all(Turn turn);
+    void move(Turn turn, Leg& leg);
     std::string ticket_for(const Leg& leg, const Home& home, base::Now now);
     std::optional<Ticket> take_ticket(Turn turn, Leg& leg, const sip::Uri& uri);
     bool resolve_by_ticket(Turn turn, Leg& leg, const sip::Uri& uri);

@@ -43,6 +43,7 @@ void Core::arrive(Turn turn, Leg& leg) {
     record_member(turn, *find_conference(leg.conference), leg);
     set_held(turn, leg);
     greet(turn, leg);
+    if (draining_ && !config_.drain_to.empty()) arm(leg.id, Alarm::move, turn.now.steady);
 }
 
 void Core::leave(Turn turn, Leg& leg, Farewell farewell) {

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "base/text.hpp"
+#include "sip/grammar.hpp"
+
 namespace confab::bridge {
 namespace {
 
@@ -85,6 +88,12 @@ void append_referral_keys(config::Table& keys) {
                        .such_as("/etc/confab/ticket.secret"));
     keys.push_back(key("ticket-parameter", &Keys::ticket_parameter, "ticket", "URI parameter that carries a ticket.").is_live());
     keys.push_back(key("ticket-lifetime", &Keys::ticket_lifetime, "30s", "How long a ticket is good.").between(1'000, 60'000).is_live());
+    keys.push_back(key("drain-to", &Keys::drain_to, "",
+                       "Where a bridge that drains sends its members, by REFER: a SIP URI without a user. They are told so, and who does not go "
+                       "stays. Without it all stay until they leave.")
+                       .such_as("sip:proxy.example.org")
+                       .is_live());
+    keys.push_back(key("drain-rate", &Keys::drain_rate, "50", "Members that are sent there in a second.").between(1, 1'000).is_live());
     keys.push_back(key("relay-size", &Keys::relay_size, "1000", "Octets of the longest MESSAGE that is passed on to the room; 0: none is.")
                        .between(0, 16'000)
                        .is_live());
@@ -103,6 +112,12 @@ bool is_token(std::string_view text) {
     return !text.empty() && std::ranges::all_of(text, [](char c) {
         return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || std::string_view("-_.").contains(c);
     });
+}
+
+bool is_place(std::string_view text) {
+    const auto uri = sip::parse_uri(text);
+    return uri && base::iequals(uri->scheme, "sip") && uri->user.empty() && !uri->host.empty() && uri->headers.empty() &&
+           text.find_first_of("<>\" ") == text.npos;
 }
 
 }  // namespace
@@ -133,6 +148,7 @@ void check_outbound(const OutboundKeys& keys, const config::Entries& entries, co
     for (const auto& domain : keys.dial_domains)
         if (!is_token(domain)) complain(entries, problems, "dial-domains", "a domain name or IPv4 address on each line", domain);
     if (!keys.factory.empty() && !is_token(keys.factory)) complain(entries, problems, "factory", "letters, digits and -_.", keys.factory);
+    if (!keys.drain_to.empty() && !is_place(keys.drain_to)) complain(entries, problems, "drain-to", "a SIP URI without user and headers", keys.drain_to);
     if (!is_token(keys.ticket_parameter))
         complain(entries, problems, "ticket-parameter", "a name of letters, digits and -", keys.ticket_parameter);
 }

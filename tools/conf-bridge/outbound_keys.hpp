@@ -33,8 +33,8 @@ struct OutboundKeys {
     std::string factory;
     Misdirected misdirected = Misdirected::redirect;
     base::milliseconds refer_timeout{}, ticket_lifetime{};
-    std::uint32_t redirect_limit = 0;
-    std::string ticket_secret_file, ticket_parameter;
+    std::uint32_t redirect_limit = 0, drain_rate = 0;
+    std::string ticket_secret_file, ticket_parameter, drain_to;
     std::uint32_t relay_size = 0, relay_rate = 0;
 };
 

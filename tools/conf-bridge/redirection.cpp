@@ -95,13 +95,34 @@ void Core::send_home(Turn turn, Leg& leg, Home home) {
     release(turn, leg, kElsewhere);
 }
 
-// Referred-By carries the ticket too: phones copy it into the call that they make (RFC 3892), whatever becomes of Refer-To's parameters.
 void Core::refer_home(Turn turn, Leg& leg, const Home& home) {
     disarm(leg.id, Alarm::digits);
     play(turn, leg, {});
-    const auto ticket = ticket_for(leg, home, turn.now);
     note(turn, base::Severity::info, leg, "conference lives elsewhere home=" + home.uri);
-    refer(turn, leg, Referral::Why::misdirected, with_parameter(address_at(home, leg), config_.ticket_parameter, ticket),
+    refer_there(turn, leg, home, Referral::Why::misdirected);
+}
+
+// So many a second, so that whoever takes them is not flooded.
+void Core::move_all(Turn turn) {
+    if (config_.drain_to.empty()) return;
+    base::Duration wait{};
+    for (const auto& [id, leg] : legs_) {
+        if (leg->member == 0) continue;
+        arm(leg->id, Alarm::move, turn.now.steady + wait);
+        wait += base::Duration(base::seconds(1)) / config_.drain_rate;
+    }
+}
+
+void Core::move(Turn turn, Leg& leg) {
+    if (config_.drain_to.empty() || leg.member == 0 || leg.farewell || leg.outgoing.referral) return;
+    play(turn, leg, {PromptName::moving});
+    refer_there(turn, leg, {config_.drain_to, {}, leg.conference, leg.host ? Ticket::Seat::host : Ticket::Seat::participant}, Referral::Why::drained);
+}
+
+// Referred-By carries the ticket too: phones copy it into the call that they make (RFC 3892), whatever becomes of Refer-To's parameters.
+void Core::refer_there(Turn turn, Leg& leg, const Home& home, Referral::Why why) {
+    const auto ticket = ticket_for(leg, home, turn.now);
+    refer(turn, leg, why, with_parameter(address_at(home, leg), config_.ticket_parameter, ticket),
           with_parameter(own_uri(leg), config_.ticket_parameter, ticket));
 }
 

@@ -38,7 +38,7 @@ bool is_terminated(const sip::Message& notify);  // Subscription-State (RFC 6665
 
 // A REFER of ours within a leg's dialog, until its fate is known.
 struct Referral {
-    enum class Why : std::uint8_t { transfer, misdirected };
+    enum class Why : std::uint8_t { transfer, misdirected, drained };
     Why why = Why::transfer;
     std::string target;
     std::uint32_t cseq = 0;

@@ -57,13 +57,14 @@ void Core::on_referral_done(Turn turn, Leg& leg) {
     hang_up(turn, leg, is_transfer ? kTransferred : kElsewhere);
 }
 
-// Who was to be transferred stays; who has no place here hears that there is none, and his call ends.
+// Who was to be transferred or moved stays; who has no place here hears that there is none, and his call ends.
 void Core::on_referral_failed(Turn turn, Leg& leg, int status) {
     const auto referral = *std::exchange(leg.outgoing.referral, std::nullopt);
     disarm(leg.id, Alarm::referral);
     counters_.add(Metric::referrals_failed);
     if (referral.why == Referral::Why::transfer)
         return publish(turn, "transfer-failed", leg, {{"target", referral.target}, {"code", status}});
+    if (referral.why == Referral::Why::drained) return note(turn, base::Severity::info, leg, "a member did not move status=" + std::to_string(status));
     note(turn, base::Severity::info, leg, "a misdirected caller did not go status=" + std::to_string(status));
     leg.farewell = kNotMoved;
     play(turn, leg, {PromptName::unavailable});

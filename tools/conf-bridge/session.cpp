@@ -220,7 +220,7 @@ void Core::release(Turn turn, Leg& leg, Farewell farewell) {
         tell(turn, leg, CloseLeg{leg.id});
         --load_[leg.thread];
     }
-    for (const auto alarm : {Alarm::retransmit, Alarm::no_ack, Alarm::digits, Alarm::session, Alarm::ring, Alarm::referral}) disarm(leg.id, alarm);
+    for (const auto alarm : {Alarm::retransmit, Alarm::no_ack, Alarm::digits, Alarm::session, Alarm::ring, Alarm::referral, Alarm::move}) disarm(leg.id, alarm);
     by_tag_.erase(leg.dialog.id.local_tag);
     if (leg.is_confirmed()) ended_.add(leg.dialog.id.local_tag);
     by_server_.erase(leg.server);

@@ -170,6 +170,38 @@ TEST_CASE("bounds and draining refuse with 503", "[bridge]") {
     }
 }
 
+TEST_CASE("a bridge that drains sends its members away one after the other, if it is told where", "[bridge]") {
+    auto config = default_config();
+    config.drain_to = "sip:192.0.2.9";
+    config.drain_rate = 2;
+    Rig rig(config);
+    for (const auto* call : {"a", "b", "c"}) rig.join(call);
+    rig.clear();
+    // A request that nobody answers goes out again: each counts once.
+    const auto moved = [&rig] {
+        std::set<std::string> distinct;
+        for (const auto& message : rig.sent)
+            if (message.starts_with("REFER ")) distinct.insert(message);
+        return distinct.size();
+    };
+    rig.core.drain(rig.now, rig.effects);
+    rig.advance(base::milliseconds(0));
+    CHECK(moved() == 1);
+    CHECK(rig.has_sent("Refer-To: <sip:1234@192.0.2.9>"));
+    REQUIRE(rig.last_media<PlayPrompt>());
+    CHECK(rig.last_media<PlayPrompt>()->prompts == std::vector{PromptName::moving});
+    rig.advance(base::milliseconds(499));
+    CHECK(moved() == 1);
+    rig.advance(base::milliseconds(1));
+    CHECK(moved() == 2);
+    rig.advance(base::milliseconds(500));
+    CHECK(moved() == 3);
+    rig.advance(base::seconds(60));  // nobody went
+    CHECK(moved() == 3);
+    CHECK_FALSE(rig.core.is_idle());
+    CHECK(rig.byes() == 0);
+}
+
 TEST_CASE("beats that the directory does not take are counted", "[bridge]") {
     Rig rig;
     rig.core.answer(rig.now, 0, std::unexpected(local::Failure{"timeout", ""}), rig.effects);

@@ -97,6 +97,19 @@ TEST_CASE("dial-out asks for a proxy and a domain") {
     }
 }
 
+TEST_CASE("members of a bridge that drains are sent to a host, with neither user nor headers") {
+    const std::pair<std::string_view, bool> rows[] = {{"", true}, {"sip:proxy.example.org", true}, {"sip:192.0.2.9:5070;transport=tcp", true}, {"sip:[::1]", true},
+                                                      {"sip:1234@example.org", false}, {"sip:example.org?Replaces=x", false}, {"tel:123", false}, {"example.org", false},
+                                                      {"sip:a>b", false}};
+    for (const auto& [text, good] : rows) {
+        CAPTURE(text);
+        config::Problems problems;
+        const config::Entries entries = {{"", "drain-to", std::string(text), {"test", 1}}};
+        check_outbound(config::read<OutboundKeys>(outbound_keys(), entries, problems), entries, problems);
+        CHECK(problems.empty() == good);
+    }
+}
+
 Dial dial(std::string conference) {
     Dial made;
     made.conference = std::move(conference);
