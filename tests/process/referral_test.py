@@ -231,6 +231,8 @@ def a_drain_moves_the_members():
     with Pair() as pair, pair.phone(50) as alice, pair.phone(51, "bob") as bob, pair.phone(52, at=pair.two) as again:
         pair.one.reconfigure("conf-bridge", **{"drain-to": f"sip:{pair.two.ip(40)}:5080", "drain-rate": 1000})
         eventually(lambda: any(row["key"] == "drain-to" and row["value"] for row in pair.one.ask("conf-bridge", "config")), "the new configuration")
+        for directory in (pair.directory, pair.far):  # which know nothing of the drain
+            directory.table["1000"].update(home=f"sip:{pair.one.ip(40)}:5080", home_bridge="bridge-1")
         for phone in (alice, bob):
             phone.invite("1000", WITH_PASSCODE)
         eventually(lambda: state_at(pair.one, "1000") == ["joined", "joined"], "two members")

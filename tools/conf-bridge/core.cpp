@@ -292,7 +292,8 @@ void Core::reload(const Config& fresh) {
 void Core::drain(base::Now now, Effects& effects) {
     draining_ = true;
     beat({now, effects});
-    move_all({now, effects});
+    for (const auto& [id, leg] : legs_)
+        if (leg->member != 0) plan_move({now, effects}, *leg);
 }
 
 std::uint64_t Core::lobby_size() const {

@@ -305,7 +305,7 @@ private:
     void send_home(Turn turn, Leg& leg, Home home);
     void refer_home(Turn turn, Leg& leg, const Home& home);
     void refer_there(Turn turn, Leg& leg, const Home& home, Referral::Why why);
-    void move_all(Turn turn);
+    void plan_move(Turn turn, const Leg& leg);
     void move(Turn turn, Leg& leg);
     std::string ticket_for(const Leg& leg, const Home& home, base::Now now);
     std::optional<Ticket> take_ticket(Turn turn, Leg& leg, const sip::Uri& uri);
@@ -434,6 +434,7 @@ private:
     RoomId last_room_ = kLobby;
     std::uint64_t last_question_ = 0, sockets_ = 0;
     bool draining_ = false;
+    base::Instant next_move_{};
 };
 
 }  // namespace confab::bridge

@@ -43,7 +43,7 @@ void Core::arrive(Turn turn, Leg& leg) {
     record_member(turn, *find_conference(leg.conference), leg);
     set_held(turn, leg);
     greet(turn, leg);
-    if (draining_ && !config_.drain_to.empty()) arm(leg.id, Alarm::move, turn.now.steady);
+    plan_move(turn, leg);
 }
 
 void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
@@ -61,7 +61,7 @@ void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
     leg.conference.clear();
     leg.member = 0;
     if (was_inside) announce(turn, *conference, leg, PromptName::tone_out, PromptName::member_left);
-    if (was_inside && leg.host) host_went(turn, *conference);
+    if (was_inside && leg.host && farewell != kMoved) host_went(turn, *conference);
     if (auto* rest = find_conference(number)) drop_if_empty(turn, *rest);
 }
 

@@ -25,7 +25,9 @@ namespace confab::bridge {
 struct Farewell {
     int cause = 0;  // 0: the caller hung up, nobody needs to be told
     std::string_view text;
+    bool operator==(const Farewell&) const = default;
 };
+inline constexpr Farewell kMoved{302, "moved to another bridge"};
 inline constexpr Farewell kHungUp{0, "hung up"};
 inline constexpr Farewell kKicked{403, "kicked"};
 inline constexpr Farewell kConferenceEnded{410, "conference ended"};

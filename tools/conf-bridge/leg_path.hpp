@@ -21,7 +21,7 @@ namespace confab::bridge {
 class LegPath {
 public:
     enum class Verdict : std::uint8_t { taken, stranger, malformed, unauthentic };
-    static constexpr std::size_t kLargest = 1500 + media::kSrtpOverhead;
+    static constexpr std::size_t kLargest = media::kRtpHeader + 1500 + media::kSrtpOverhead;
     using Scratch = std::array<std::uint8_t, kLargest>;
 
     // As media::RtcpSession's.

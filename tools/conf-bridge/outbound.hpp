@@ -32,6 +32,8 @@ struct Outgoing {
     std::optional<Referral> referral;
     std::optional<Home> home;  // answered only to be referred there
     std::uint8_t hops = 0;     // moves that brought it here, as its ticket says
+    bool settled = false;      // its ticket names no bridge: it stays where it was sent
+    bool asked_to_move = false;
 
     // Messages to the room in the ten seconds since `relay_since`.
     std::uint32_t relayed = 0;

@@ -1,6 +1,7 @@
 // Callers whose conference lives on another bridge: 302 before their call is answered, REFER after (S1-60…S1-66, S1-70…S1-76), and the
 // ticket that spares them the prompt over there.
 #include <algorithm>
+#include <utility>
 
 #include "conf-bridge/core.hpp"
 
@@ -47,7 +48,7 @@ std::string address_at(const Home& home, const Leg& leg) {
 
 // Empty for a conference that lives here, and for whoever is refused anyway.
 std::optional<Home> Core::home_for(const Leg& leg, const Answer& answer) const {
-    if (!answer || leg.entry.state() == EntryState::refused || leg.entry.missed()) return std::nullopt;
+    if (!answer || leg.outgoing.settled || leg.entry.state() == EntryState::refused || leg.entry.missed()) return std::nullopt;
     Home home{std::string(answer->text("home")), std::string(answer->text("home_bridge")), std::string(answer->text("conference"))};
     const auto uri = sip::parse_uri(home.uri);
     if (!uri || uri->host.empty() || !uri->headers.empty() || home.uri.find_first_of("<>\" \r\n") != home.uri.npos) return std::nullopt;
@@ -103,18 +104,19 @@ void Core::refer_home(Turn turn, Leg& leg, const Home& home) {
 }
 
 // So many a second, so that whoever takes them is not flooded.
-void Core::move_all(Turn turn) {
-    if (config_.drain_to.empty()) return;
-    base::Duration wait{};
-    for (const auto& [id, leg] : legs_) {
-        if (leg->member == 0) continue;
-        arm(leg->id, Alarm::move, turn.now.steady + wait);
-        wait += base::Duration(base::seconds(1)) / config_.drain_rate;
-    }
+void Core::plan_move(Turn turn, const Leg& leg) {
+    if (!draining_ || config_.drain_to.empty()) return;
+    next_move_ = std::max(next_move_, turn.now.steady);
+    arm(leg.id, Alarm::move, next_move_);
+    next_move_ += base::Duration(base::seconds(1)) / config_.drain_rate;
 }
 
+// A conference that only this bridge knows cannot move, and who waits to be admitted is not let in by moving.
 void Core::move(Turn turn, Leg& leg) {
-    if (config_.drain_to.empty() || leg.member == 0 || leg.farewell || leg.outgoing.referral) return;
+    const auto* conference = find_conference(leg.conference);
+    const bool is_outside = leg.waiting && leg.entry.state() == EntryState::lobby;
+    const bool may_go = leg.member != 0 && !is_outside && conference && !conference->is_adhoc;
+    if (config_.drain_to.empty() || !may_go || leg.farewell || leg.outgoing.referral || std::exchange(leg.outgoing.asked_to_move, true)) return;
     play(turn, leg, {PromptName::moving});
     refer_there(turn, leg, {config_.drain_to, {}, leg.conference, leg.host ? Ticket::Seat::host : Ticket::Seat::participant}, Referral::Why::drained);
 }
@@ -145,6 +147,7 @@ std::optional<Ticket> Core::take_ticket(Turn turn, Leg& leg, const sip::Uri& uri
     if (!fits) return refuse(fits.error());
     if (!outbound_.window.take(turn.now.wall, *ticket)) return refuse(TicketFault::used);
     if (ticket->seat == Ticket::Seat::none) return std::nullopt;
+    leg.outgoing.settled = ticket->bridge.empty();
     counters_.add(Metric::tickets_taken);
     return std::move(*ticket);
 }

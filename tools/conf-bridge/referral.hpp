@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "sip/message.hpp"
+#include "sip/transactions.hpp"
 
 namespace confab::bridge {
 
@@ -42,6 +43,7 @@ struct Referral {
     Why why = Why::transfer;
     std::string target;
     std::uint32_t cseq = 0;
+    sip::ClientId request{};
 };
 
 }  // namespace confab::bridge

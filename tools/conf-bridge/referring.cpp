@@ -20,14 +20,14 @@ int status_of(const local::Failure& failure) {
 // Ours: the leg is asked to call somebody else, and keeps its place until it has.
 void Core::refer(Turn turn, Leg& leg, Referral::Why why, const std::string& target, std::string_view referred_by) {
     counters_.add(Metric::referrals);
-    send_request(turn, leg, sip::Method::refer, Errand::refer,
-                 "Refer-To: <" + target + ">\r\nReferred-By: <" + std::string(referred_by) + ">\r\n");
-    leg.outgoing.referral = Referral{why, target, leg.dialog.local_cseq};
+    const auto request = send_request(turn, leg, sip::Method::refer, Errand::refer,
+                                      "Refer-To: <" + target + ">\r\nReferred-By: <" + std::string(referred_by) + ">\r\n");
+    leg.outgoing.referral = Referral{why, target, leg.dialog.local_cseq, request};
     arm(leg.id, Alarm::referral, turn.now.steady + config_.refer_timeout);
 }
 
 void Core::on_refer_outcome(Turn turn, Leg& leg, const sip::Event& event) {
-    if (!leg.outgoing.referral) return;
+    if (!leg.outgoing.referral || leg.outgoing.referral->request != event.client) return;
     if (event.kind == sip::Event::Kind::timeout) return on_referral_failed(turn, leg, 408);
     if (event.kind == sip::Event::Kind::unreachable) return on_referral_failed(turn, leg, 503);
     if (message_.status >= 300) return on_referral_failed(turn, leg, message_.status);
@@ -52,9 +52,8 @@ void Core::on_notify(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& 
 void Core::on_referral_done(Turn turn, Leg& leg) {
     const auto referral = *std::exchange(leg.outgoing.referral, std::nullopt);
     disarm(leg.id, Alarm::referral);
-    const bool is_transfer = referral.why == Referral::Why::transfer;
-    if (is_transfer) publish(turn, "transferred", leg, {{"target", referral.target}});
-    hang_up(turn, leg, is_transfer ? kTransferred : kElsewhere);
+    if (referral.why == Referral::Why::transfer) publish(turn, "transferred", leg, {{"target", referral.target}});
+    hang_up(turn, leg, referral.why == Referral::Why::transfer ? kTransferred : referral.why == Referral::Why::drained ? kMoved : kElsewhere);
 }
 
 // Who was to be transferred or moved stays; who has no place here hears that there is none, and his call ends.

@@ -58,6 +58,7 @@ void Core::take_over(Turn turn, Leg& leg) {
         counters_.add(Metric::replaced);
         publish(turn, "replaced", leg);
         set_held(turn, leg);
+        plan_move(turn, leg);
     }
     hang_up(turn, *old, kReplaced);
 }

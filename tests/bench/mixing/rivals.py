@@ -1,4 +1,4 @@
-"""Who is measured: conf-bridge and Janus AudioBridge, each started alone, filled with legs by `seat`, and asked what it has used."""
+"""Who is measured: conf-bridge, Janus AudioBridge, and what the kernel takes; each started alone, filled with legs by `seat`, and asked what it has used."""
 import json
 import os
 import re
@@ -132,6 +132,16 @@ class Bridge(Server):
             theirs = base64.b64decode(re.search(r"^a=crypto:1 \S+ inline:([^|\s]+)", answer, re.M)[1])
             keys = (self.key_of(number).hex(), theirs.hex())
         return int(payload_type), BRIDGE, int(port), keys
+
+
+class Floor(Server):
+    """bench_media_floor: a socket for each leg, read and written."""
+    name = "floor"
+    codec = "pcmu"
+
+    def seat(self, _, ports):
+        self.processes.append(subprocess.Popen([BIN / "bench_media_floor", BRIDGE, CALLERS, *map(str, ports)], stdout=subprocess.PIPE, text=True))
+        return [(0, BRIDGE, int(port), None) for port in self.processes[-1].stdout.readline().split()]
 
 
 class Janus(Server):

@@ -5,7 +5,7 @@ import subprocess
 
 import bench
 from bench import BIN, Failed
-from rivals import CALLERS, Bridge, Janus, cpu_seconds
+from rivals import CALLERS, Bridge, Floor, Janus, cpu_seconds
 
 SPEECH = BIN.parent / "share/confab/prompts/en/enter-passcode.wav"
 SOCKETS = 64
@@ -116,6 +116,8 @@ def row_rooms(name, rooms, each, at_most, rival_rooms, rival_each):
             server = Janus("pcmu")
             rival = measure_room(plan, server, rival_rooms, rival_each)
             table.line(f"{rival_rooms} × {rival_each}, G.711", server, rival)
+        server = Floor()
+        table.line(f"{rooms * each} sockets read and written", server, measure_room(plan, server, 1, rooms * each))
         server = Bridge("pcmu")
         result = measure_room(plan, server, rooms, each)
         table.line(f"{rooms} × {each}, G.711", server, result, table.judge(

@@ -200,6 +200,21 @@ TEST_CASE("a bridge that drains sends its members away one after the other, if i
     CHECK(moved() == 3);
     CHECK_FALSE(rig.core.is_idle());
     CHECK(rig.byes() == 0);
+    rig.advance(base::seconds(60));  // and nobody is asked again
+    CHECK(moved() == 3);
+}
+
+TEST_CASE("a conference that only this bridge knows does not move when it drains", "[bridge]") {
+    auto config = default_config();
+    config.drain_to = "sip:192.0.2.9";
+    config.factory = "meet";
+    Rig rig(config);
+    rig.join("a", "meet", "");
+    rig.clear();
+    rig.core.drain(rig.now, rig.effects);
+    rig.advance(base::seconds(1));
+    CHECK_FALSE(rig.core.is_idle());
+    CHECK(rig.count_sent("REFER ") == 0);
 }
 
 TEST_CASE("beats that the directory does not take are counted", "[bridge]") {

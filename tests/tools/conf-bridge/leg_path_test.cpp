@@ -87,6 +87,15 @@ TEST_CASE("a keyed leg opens and seals in place; forged, replayed and clear pack
     CHECK(ends.give_report(Ends().report()) == Verdict::unauthentic);
 }
 
+TEST_CASE("the longest packet of an encoder goes out, clear and keyed", "[bridge]") {
+    const Packet head = rtp(1), payload(1500, 7);
+    for (const bool keyed : {false, true}) {
+        Ends ends(keyed ? std::optional(kOurs) : std::nullopt, keyed ? std::optional(kTheirs) : std::nullopt);
+        const auto packet = ends.ours.compose(std::span(head).first(media::kRtpHeader), payload, ends.scratch);
+        CHECK(packet.size() == media::kRtpHeader + payload.size() + (keyed ? 10 : 0));
+    }
+}
+
 TEST_CASE("keys that nothing can be done with make a leg mute and deaf, never clear", "[bridge]") {
     LegPath path(1, 1, 0);
     LegPath::Scratch scratch;
