@@ -33,6 +33,10 @@ public:
     std::optional<std::size_t> protect_rtcp(std::span<std::uint8_t> buffer, std::size_t size);
     std::optional<std::size_t> unprotect_rtcp(std::span<std::uint8_t> buffer, std::size_t size);
 
+    // What the next packet will read, as far as it is known: first what tells the rest.
+    void prefetch() const;
+    void prefetch_keys() const;
+
 private:
     struct Impl;
     explicit Srtp(std::unique_ptr<Impl> impl);

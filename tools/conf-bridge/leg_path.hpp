@@ -37,6 +37,13 @@ public:
     Verdict receive_rtcp(const base::SocketAddress& source, std::span<std::uint8_t> packet, media::Micros now);
 
     // Port 0: nowhere.
+    // Of the keys that way; see media::Srtp.
+    void prefetch(media::Srtp::Direction way) const {
+        if (const auto& srtp = of(way)) srtp->prefetch();
+    }
+    void prefetch_keys(media::Srtp::Direction way) const {
+        if (const auto& srtp = of(way)) srtp->prefetch_keys();
+    }
     const base::SocketAddress& destination() const { return latch_.destination(); }
     void note_sent(std::span<const std::uint8_t, media::kRtpHeader> header, std::size_t payload, media::Micros now);
     // In one piece in `scratch`, sealed on a keyed leg; empty: it cannot be sent.
@@ -49,6 +56,8 @@ public:
     void complete(media::LegReport& report) const;
 
 private:
+    const std::optional<media::Srtp>& of(media::Srtp::Direction way) const { return way == media::Srtp::Direction::send ? seal_ : open_; }
+
     std::uint32_t ssrc_;
     bool keyed_ = false;
     SourceLatch latch_;

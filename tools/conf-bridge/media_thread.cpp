@@ -332,15 +332,19 @@ void MediaThread::Impl::tick(PlacedRoom& placed) {
     polled_at = micros_of(worker.loop().now().steady);
     sockets.begin();
     const auto& all = placed.legs;
-    for (std::size_t i = 0; i < std::min<std::size_t>(2, all.size()); ++i) all[i]->prefetch();
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, all.size()); ++i) all[i]->prefetch();
     std::size_t at = 0;
+    auto way = media::Srtp::Direction::receive;
     const auto step = [&] {
-        if (at + 2 < all.size()) all[at + 2]->prefetch();
+        if (at + 3 < all.size()) all[at + 3]->prefetch();
+        if (at + 2 < all.size()) all[at + 2]->path.prefetch(way);
+        if (at + 1 < all.size()) all[at + 1]->path.prefetch_keys(way);
         return all[at++];
     };
     placed.room.tick(output, [&](media::LegId) { receive(*step()); });
     counts.dropped_digits += output.dropped_digits;
     at = 0;
+    way = media::Srtp::Direction::send;
     PlacedLeg* leg = nullptr;
     for (const auto& packet : output.packets) {
         while (!leg || leg->id != packet.leg) leg = step();
