@@ -64,14 +64,23 @@ class Kamailio:
         self.log = open(self.folder / "log", "w")
         self.process = subprocess.Popen(["/usr/sbin/kamailio", "-DD", "-E", "-f", self.folder / "kamailio.cfg", "-Y", self.folder, "-m", "32", "-M", "4",
                                          "-P", self.folder / "pid"], stdout=self.log, stderr=self.log, start_new_session=True)
-        eventually(self.listens, "Kamailio listening")
+        for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):  # it listens long before its processes read
+            eventually(lambda: self.answers(kind), "Kamailio answering", 30)
         return self
 
-    def listens(self):
+    def answers(self, kind):
         if self.process.poll() is not None:
             raise Failed(f"Kamailio ended: {(self.folder / 'log').read_text()[-2000:]}")
-        with socket.socket(family_of(self.address[0]), socket.SOCK_STREAM) as probe:
-            return probe.connect_ex(self.address) == 0
+        with socket.socket(family_of(self.address[0]), kind) as probe:
+            probe.settimeout(1)
+            try:
+                probe.connect(self.address)
+                host, port = probe.getsockname()[:2]
+                probe.sendall(f"OPTIONS sip:x SIP/2.0\r\nVia: SIP/2.0/{'TCP' if kind == socket.SOCK_STREAM else 'UDP'} {host_port((host, port))};branch=z9hG4bKready;rport\r\nMax-Forwards: 0\r\n"
+                              "From: <sip:ready@x>;tag=r\r\nTo: <sip:x>\r\nCall-ID: ready\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n".encode())
+                return probe.recv(2000).startswith(b"SIP/2.0 483")
+            except OSError:
+                return False
 
     def __exit__(self, kind, *_):
         # How it ends is not our subject, and now and then it does not.
