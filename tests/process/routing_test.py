@@ -289,6 +289,7 @@ def kills_under_load():
             if caller.problem:
                 raise caller.problem
         made = sorted(name for caller in callers for name in caller.done)
+        eventually(lambda: len(records(site)) >= len(made), "a record of each call")  # the last may still be on its way to the file
         found = sorted(r["call_id"] for r in records(site))
         if found != made:
             lost, extra = set(made) - set(found), [name for name in set(found) if found.count(name) > made.count(name)]
