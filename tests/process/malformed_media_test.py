@@ -22,8 +22,8 @@ class Stage:
 
     def __init__(self, site, crowd, voices, seat):
         self.site, self.voices, self.crowd = site, voices, crowd
-        self.anna, self.berta = seat("anna", "1000", SPEECH), seat("berta", "1000", QUIET)
         self.watch = Watch(site)
+        self.anna, self.berta = seat("anna", "1000", SPEECH), seat("berta", "1000", QUIET)
         self.foe = Crowd(site.ip(61), crowd.to)
         self.uri = f"sip:1000@{site.ip(40)}:5080"
         self.mallory = voices.add(self.foe.ip, QUIET)
@@ -32,6 +32,7 @@ class Stage:
         self.mallory.remote = self.mallory.call.remote
         eventually(lambda: self.mallory.heard and level(self.mallory.heard[-1][3]) > 200, "that mallory hears anna")
         eventually(lambda: self.berta.heard and level(self.berta.heard[-1][3]) > 200, "that berta hears anna")
+        eventually(lambda: self.watch.of("talking", "anna"), "that anna talks")
 
     def turn(self):
         """From here on is measured."""
