@@ -243,7 +243,10 @@ class Caller:
         self.agent.send(*arguments, **parts)
         for _ in range(100):
             try:
-                return self.agent.final(what)
+                code, answer = self.agent.final(what)
+                if f"Call-ID: {arguments[2]}\r\n" not in answer:  # of an earlier call, repeated
+                    continue
+                return code, answer
             except TimeoutError:
                 pass
             except ConnectionRefusedError:  # nobody listens while the proxy is down, and that is said at once
