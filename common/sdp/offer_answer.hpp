@@ -3,8 +3,9 @@
 // Every m-line of an offer is answered in its place; kinds that we do not have (video, slides, fax), second audio lines and lines without a
 // common codec get port 0. The offer's order of codecs decides (RFC 3264 §6.1), or ours where the caller of `answer` wants that, and one is
 // answered, so that the peer sends just that. Packets are as long as the peer asks (ptime), within its maxptime and our bounds: 10, 20, 30,
-// 40 or 60 ms. Telephone events are agreed for the chosen codec's clock (RFC 4733 §2.1). Held is a peer that offers sendonly or inactive, or the old way, c=0.0.0.0. The peer may tell the level of its packets (RFC 6464)
-// where we read that. What belongs to ICE, DTLS, bundling or feedback is never echoed.
+// 40 or 60 ms. Telephone events are agreed for the chosen codec's clock (RFC 4733 §2.1). The peer may tell the level of its packets (RFC 6464)
+// where we read that. Held is a peer that offers sendonly or inactive, or the old way, c=0.0.0.0. What belongs to ICE, DTLS, bundling or
+// feedback is never echoed.
 #pragma once
 
 #include <expected>

@@ -1,7 +1,7 @@
 # alone: it measures time.
 """Peers that never read, that reset in the middle of a message, that send an octet a second, and thousands of idle TLS connections: each costs only itself,
 and a registered phone's REGISTER is answered within 20 ms all the same (issue 3, line 4). CONFAB_IDLE_CONNECTIONS sets how many idle ones (2000).
-Under a sanitizer the flood alone is more than the registrar can answer: there the phone must be answered, and the time is only told."""
+Under a sanitizer the flood of those who never read is more than the registrar can answer: there the phone's answer may take two seconds beside it."""
 import os
 import resource
 import select
@@ -16,7 +16,8 @@ from agent import Agent, digest, expect, md5_challenge
 from harness import REALM, Failed, Site, eventually
 
 IDLE = int(os.environ.get("CONFAB_IDLE_CONNECTIONS", "2000" if harness.SLOW == 1 else "200"))
-LIMIT = 0.020 if harness.SLOW == 1 else float("inf")
+LIMIT = 0.020 * harness.SLOW
+FLOOD_LIMIT = LIMIT if harness.SLOW == 1 else 2.0
 USER_KIB_EACH = 24  # issue 3: user memory of an idle TLS connection
 FLOOD = (f"OPTIONS sip:{REALM} SIP/2.0\r\nVia: SIP/2.0/TCP 192.0.2.1;branch=z9hG4bK%d\r\nMax-Forwards: 70\r\nFrom: <sip:a@{REALM}>;tag=1\r\n"
          f"To: <sip:{REALM}>\r\nCall-ID: flood\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n")
@@ -58,14 +59,14 @@ class Phone:
         return took
 
 
-def in_time(phones, what, rounds=5, each=60 if harness.SLOW == 1 else 10):
+def in_time(phones, what, limit=LIMIT, rounds=5, each=60 if harness.SLOW == 1 else 10):
     """The best of a few rounds counts, since other programs run on these machines too: its slowest but one in a hundred."""
     best = None
     for _ in range(rounds):
         times = sorted(phone.refresh() for phone in phones for _ in range(each))
         slow = times[int(len(times) * 0.99) - 1]
         best = min(slow, best or slow)
-        if best < LIMIT:
+        if best < limit:
             print(f"     {what}: p99 {best * 1000:.2f} ms, median {times[len(times) // 2] * 1000:.2f} ms")
             return
     raise Failed(f"{what}: p99 of a registered phone's REGISTER is {best * 1000:.1f} ms")
@@ -139,7 +140,7 @@ def hostile_peers():
             for peer in peers:
                 peer.start()
             eventually(lambda: any(peer.rounds > 0 for peer in peers), f"{kind.__name__} at work", 60)
-            in_time(phones, kind.__name__)
+            in_time(phones, kind.__name__, FLOOD_LIMIT if kind is NeverReads else LIMIT)
             for peer in peers:
                 peer.end()
         eventually(lambda: site.ask("sip-registrar", "status")["connections"] == 1, "the phone's connection alone")

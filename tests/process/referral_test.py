@@ -228,14 +228,17 @@ def s1_66_a_keyed_passcode_refers_too():
 
 
 def a_drain_moves_the_members():
-    with Pair() as pair, pair.phone(50) as alice, pair.phone(51, "bob") as bob, pair.phone(52, at=pair.two) as again:
+    with Pair() as pair, pair.phone(50) as alice, pair.phone(51, "bob") as bob, pair.phone(52, at=pair.two) as again, pair.phone(53, "carol") as carol:
         pair.one.reconfigure("conf-bridge", **{"drain-to": f"sip:{pair.two.ip(40)}:5080", "drain-rate": 1000})
         eventually(lambda: any(row["key"] == "drain-to" and row["value"] for row in pair.one.ask("conf-bridge", "config")), "the new configuration")
         for directory in (pair.directory, pair.far):  # which know nothing of the drain
-            directory.table["1000"].update(home=f"sip:{pair.one.ip(40)}:5080", home_bridge="bridge-1")
-        for phone in (alice, bob):
-            phone.invite("1000", WITH_PASSCODE)
+            directory.table["1000"].update(home=f"sip:{pair.one.ip(40)}:5080", home_bridge="bridge-1", leader_pin="4711", host_leaves="end", lobby=True)
+        for phone, pin in ((alice, "X-Leader-PIN: 4711\r\n"), (bob, "")):
+            phone.invite("1000", WITH_PASSCODE + pin)
         eventually(lambda: state_at(pair.one, "1000") == ["joined", "joined"], "two members")
+        pair.one.ask("conf-bridge", "lock", conference="1000")
+        carol.invite("1000", WITH_PASSCODE)
+        eventually(lambda: state_at(pair.one, "1000") == ["joined", "joined", "waiting"], "one who waits to be let in")
         pair.one.ask("conf-bridge", "drain")
         refer = alice.request("REFER", 202)
         if not refer_to(refer).startswith(f"sip:1000@{pair.two.ip(40)}:5080;ticket="):
@@ -245,7 +248,11 @@ def a_drain_moves_the_members():
         eventually(lambda: state_at(pair.two, "1000") == ["joined"], "seated by ticket on the other bridge")
         alice.ask("NOTIFY", NOTIFY.format("terminated;reason=noresource"), "SIP/2.0 200 OK\r\n")
         alice.request("BYE")
-        eventually(lambda: state_at(pair.one, "1000") == ["joined"], "bob, who did not go, still there")
+        eventually(lambda: state_at(pair.one, "1000") == ["joined", "waiting"], "bob, who did not go, still there although his host went")
+        while (asked := carol.silent()) is not None:
+            if asked.startswith(("REFER ", "BYE ")):
+                raise Failed(f"carol, who was not let in, got {asked.splitlines()[0]}")
+        carol.bye()
         again.bye()
         bob.bye()
         if (code := pair.one.processes["conf-bridge"].wait(10 * harness.SLOW)) != 0:

@@ -27,7 +27,6 @@ struct Farewell {
     std::string_view text;
     bool operator==(const Farewell&) const = default;
 };
-inline constexpr Farewell kMoved{302, "moved to another bridge"};
 inline constexpr Farewell kHungUp{0, "hung up"};
 inline constexpr Farewell kKicked{403, "kicked"};
 inline constexpr Farewell kConferenceEnded{410, "conference ended"};
@@ -44,6 +43,7 @@ inline constexpr Farewell kNotConfirmed{408, "1 was not pressed"};
 inline constexpr Farewell kNotReached{480, "not reached"};
 inline constexpr Farewell kTransferred{302, "transferred"};
 inline constexpr Farewell kElsewhere{302, "conference is elsewhere"};
+inline constexpr Farewell kMoved{302, "moved to another bridge"};
 inline constexpr Farewell kNotMoved{503, "conference is elsewhere and cannot be reached"};
 
 // The 2xx of an INVITE until its ACK (RFC 3261 §13.3.1.4).

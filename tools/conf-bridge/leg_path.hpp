@@ -36,7 +36,6 @@ public:
     Verdict receive_rtp(const base::SocketAddress& source, std::span<std::uint8_t>& packet, media::Micros arrival);
     Verdict receive_rtcp(const base::SocketAddress& source, std::span<std::uint8_t> packet, media::Micros now);
 
-    // Port 0: nowhere.
     // Of the keys that way; see media::Srtp.
     void prefetch(media::Srtp::Direction way) const {
         if (const auto& srtp = of(way)) srtp->prefetch();
@@ -44,6 +43,7 @@ public:
     void prefetch_keys(media::Srtp::Direction way) const {
         if (const auto& srtp = of(way)) srtp->prefetch_keys();
     }
+    // Port 0: nowhere.
     const base::SocketAddress& destination() const { return latch_.destination(); }
     void note_sent(std::span<const std::uint8_t, media::kRtpHeader> header, std::size_t payload, media::Micros now);
     // In one piece in `scratch`, sealed on a keyed leg; empty: it cannot be sent.

@@ -15,6 +15,18 @@ int status_of(const local::Failure& failure) {
     return failure.code == "draining" ? 503 : 403;
 }
 
+Farewell farewell_of(Referral::Why why) {
+    switch (why) {
+        case Referral::Why::transfer:
+            return kTransferred;
+        case Referral::Why::drained:
+            return kMoved;
+        case Referral::Why::misdirected:
+            break;
+    }
+    return kElsewhere;
+}
+
 }  // namespace
 
 // Ours: the leg is asked to call somebody else, and keeps its place until it has.
@@ -53,7 +65,7 @@ void Core::on_referral_done(Turn turn, Leg& leg) {
     const auto referral = *std::exchange(leg.outgoing.referral, std::nullopt);
     disarm(leg.id, Alarm::referral);
     if (referral.why == Referral::Why::transfer) publish(turn, "transferred", leg, {{"target", referral.target}});
-    hang_up(turn, leg, referral.why == Referral::Why::transfer ? kTransferred : referral.why == Referral::Why::drained ? kMoved : kElsewhere);
+    hang_up(turn, leg, farewell_of(referral.why));
 }
 
 // Who was to be transferred or moved stays; who has no place here hears that there is none, and his call ends.
