@@ -236,6 +236,8 @@ def a_drain_moves_the_members():
         for phone, pin in ((alice, "X-Leader-PIN: 4711\r\n"), (bob, "")):
             phone.invite("1000", WITH_PASSCODE + pin)
         eventually(lambda: state_at(pair.one, "1000") == ["joined", "joined"], "two members")
+        if pair.one.ask("conf-bridge", "members", conference="1000")[0]["role"] != "host":
+            raise Failed("alice is no host")
         pair.one.ask("conf-bridge", "lock", conference="1000")
         carol.invite("1000", WITH_PASSCODE)
         eventually(lambda: state_at(pair.one, "1000") == ["joined", "joined", "waiting"], "one who waits to be let in")
@@ -249,6 +251,8 @@ def a_drain_moves_the_members():
         alice.ask("NOTIFY", NOTIFY.format("terminated;reason=noresource"), "SIP/2.0 200 OK\r\n")
         alice.request("BYE")
         eventually(lambda: state_at(pair.one, "1000") == ["joined", "waiting"], "bob, who did not go, still there although his host went")
+        pair.one.ask("conf-bridge", "transfer", conference="1000", member=2, target="sip:elsewhere@example.org")  # refused for one who is being sent away
+        bob.request("REFER", 603)
         while (asked := carol.silent()) is not None:
             if asked.startswith(("REFER ", "BYE ")):
                 raise Failed(f"carol, who was not let in, got {asked.splitlines()[0]}")
