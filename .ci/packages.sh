@@ -1,6 +1,6 @@
 # Debian packages, by what they are for, and how to install those that are missing. Sourced by tests/run and examples/quickstart/run.
 
-build_packages="g++ cmake ninja-build pkg-config libfmt-dev libssl-dev libosip2-dev libsrtp2-dev libboost1.81-dev libboost-json1.81-dev
+build_packages="g++ cmake ninja-build pkg-config libfmt-dev libssl-dev libosip2-dev libsrtp2-dev nettle-dev libboost1.81-dev libboost-json1.81-dev
     libsqlite3-dev libsndfile1-dev libopus-dev libspandsp-dev libspeexdsp-dev libunbound-dev libspdlog-dev libcli11-dev espeak-ng sox"
 quickstart_packages="openssl iproute2"
 test_packages="catch2 clang-16 libclang-rt-16-dev mandoc sip-tester sipsak baresip-core opus-tools tcpdump jq socat python3 sqlite3 knot kamailio kamailio-tls-modules zsh fish bash-completion procps"

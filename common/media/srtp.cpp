@@ -1,16 +1,16 @@
 #include "media/srtp.hpp"
 
-// The low-level SHA-1 state is the only one that copies without allocating; OpenSSL 3 marks it deprecated.
-#define OPENSSL_SUPPRESS_DEPRECATED
+// OpenSSL only wipes: its contexts cannot lie within ours, and cost more to begin than a packet takes to encrypt.
+#include <nettle/aes.h>
+#include <nettle/sha1.h>
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <srtp2/auth.h>
 #include <srtp2/cipher.h>
 #include <srtp2/srtp.h>
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 
 #include "base/prefetch.hpp"
@@ -21,48 +21,55 @@ namespace {
 constexpr unsigned long kReplayWindow = 256;
 constexpr std::size_t kMaxStreams = 256;  // SSRCs of one direction; libsrtp2 keeps a state for each that authenticates
 
-// --- AES-128 in integer counter mode (RFC 3711 §4.1.1). The counters' blocks go through one call of ECB: OpenSSL's own counter mode costs more to begin. ---
+// --- AES-128 in integer counter mode (RFC 3711 §4.1.1) ---
 
-constexpr std::size_t kBlock = 16, kAesKey = 16, kSalt = 14;
+constexpr std::size_t kBlock = AES_BLOCK_SIZE, kAesKey = AES128_KEY_SIZE, kSalt = 14;
 
 struct CounterMode {
     srtp_cipher_t cipher;
-    std::array<std::uint8_t, kAesKey> key{};
     std::array<std::uint8_t, kBlock> salt{};
+    aes128_ctx schedule;
 };
 
-// One for all keys of a thread: to tell it a key costs less than to fetch its schedule from memory, where there are thousands. The library's
-// calls for one packet follow each other.
-struct Enciphering {
-    Enciphering() : context(EVP_CIPHER_CTX_new()) {
-        if (context && EVP_EncryptInit_ex(context, EVP_aes_128_ecb(), nullptr, nullptr, nullptr) == 1) EVP_CIPHER_CTX_set_padding(context, 0);
-    }
-    ~Enciphering() {
-        EVP_CIPHER_CTX_free(context);
-        OPENSSL_cleanse(counter.data(), counter.size());
-    }
-    EVP_CIPHER_CTX* context;
-    std::array<std::uint8_t, kBlock> counter{};
-    std::size_t position = 0;  // in the key stream, since the counter was set
+// Of the packet at hand: the library's calls for one follow each other.
+struct Counter {
+    std::array<std::uint8_t, kBlock> block{};
+    std::size_t position = 0;  // in the key stream
 };
-thread_local Enciphering enciphering;
+thread_local Counter counter;
 
-struct KeyedSha1;
-// What is ours of a session's RTP, for who fetches it ahead: libsrtp2 has it made before what SRTCP needs.
-struct Keys {
-    const CounterMode* cipher = nullptr;
-    const KeyedSha1* auth = nullptr;
+// A place in memory that each packet of a session needs. The heap strews them, in a chain whose links would be waited for one by one; who knows them fetches
+// them ahead.
+struct Place {
+    const char* at = nullptr;
+    std::size_t size = 0;
 };
-thread_local Keys made;
+struct Places {
+    std::array<Place, 12> all{};
+    std::size_t count = 0;
+    void note(const void* at, std::size_t size) {
+        if (count < all.size()) all[count++] = {static_cast<const char*>(at), size};
+    }
+};
+thread_local Places* noted = nullptr;  // where allocations are noted while libsrtp2 makes a session or a stream
+
+// Of those for a session: itself, its list of streams, cipher and authentication of RTP, and the limit on their use. A stream's are all needed.
+constexpr std::size_t kOfSession[] = {0, 1, 4, 5, 8}, kOfStream = 3;
 
 constexpr std::size_t kRun = 12;  // blocks at once: a packet of 20 ms of G.711
 
 extern "C" {
 
+// In the place of libsrtp2's own, which does no more and is replaceable since its shared object calls it by name. Were it not called, nothing would be noted.
+void* srtp_crypto_alloc(std::size_t size) {
+    void* const at = std::calloc(1, size);
+    if (noted) noted->note(at, size);
+    return at;
+}
+
 static srtp_err_status_t icm_dealloc(srtp_cipher_t* cipher) {
     if (!cipher) return srtp_err_status_bad_param;
     auto* state = static_cast<CounterMode*>(cipher->state);
-    if (made.cipher == state) made.cipher = nullptr;  // it only derived keys
     OPENSSL_cleanse(state, sizeof *state);
     delete state;
     return srtp_err_status_ok;
@@ -75,7 +82,7 @@ static srtp_err_status_t icm_alloc(srtp_cipher_t** out, int key_size, int) {
     auto* state = new (std::nothrow) CounterMode{};
     if (!state) return srtp_err_status_alloc_fail;
     state->cipher = {&kCounterModeType, state, key_size, SRTP_AES_ICM_128};
-    if (!made.cipher) made.cipher = state;
+    if (noted) noted->note(state, sizeof *state);
     *out = &state->cipher;
     return srtp_err_status_ok;
 }
@@ -84,38 +91,35 @@ static srtp_err_status_t icm_init(void* opaque, const std::uint8_t* key) {
     auto& state = *static_cast<CounterMode*>(opaque);
     state.salt.fill(0);
     std::memcpy(state.salt.data(), key + kAesKey, kSalt);
-    std::memcpy(state.key.data(), key, kAesKey);
+    aes128_set_encrypt_key(&state.schedule, key);
     return srtp_err_status_ok;
 }
 
 static srtp_err_status_t icm_set_iv(void* opaque, std::uint8_t* iv, srtp_cipher_direction_t) {
-    const auto& keys = *static_cast<CounterMode*>(opaque);
-    auto& state = enciphering;
-    for (std::size_t i = 0; i < kBlock; ++i) state.counter[i] = iv[i] ^ keys.salt[i];
-    state.position = 0;
-    const bool good = state.context && EVP_EncryptInit_ex(state.context, nullptr, nullptr, keys.key.data(), nullptr) == 1;
-    return good ? srtp_err_status_ok : srtp_err_status_cipher_fail;
+    const auto& state = *static_cast<CounterMode*>(opaque);
+    for (std::size_t i = 0; i < kBlock; ++i) counter.block[i] = iv[i] ^ state.salt[i];
+    counter.position = 0;
+    return srtp_err_status_ok;
 }
 
 // The low 16 bits count the blocks of a packet, and begin at 0.
-static srtp_err_status_t icm_crypt(void*, std::uint8_t* buffer, unsigned* size) {
-    auto& state = enciphering;
+static srtp_err_status_t icm_crypt(void* opaque, std::uint8_t* buffer, unsigned* size) {
+    const auto& state = *static_cast<CounterMode*>(opaque);
     for (std::size_t done = 0; done < *size;) {
         std::array<std::uint8_t, kRun * kBlock> stream;
-        const std::size_t block = state.position / kBlock, skipped = state.position % kBlock;
+        const std::size_t block = counter.position / kBlock, skipped = counter.position % kBlock;
         const std::size_t blocks = std::min(kRun, (skipped + *size - done + kBlock - 1) / kBlock);
         for (std::size_t i = 0; i < blocks; ++i) {
             auto* const at = stream.data() + i * kBlock;
-            std::memcpy(at, state.counter.data(), kBlock);
+            std::memcpy(at, counter.block.data(), kBlock);
             at[kBlock - 2] = static_cast<std::uint8_t>((block + i) >> 8);
             at[kBlock - 1] = static_cast<std::uint8_t>(block + i);
         }
-        int written = 0;
-        if (EVP_EncryptUpdate(state.context, stream.data(), &written, stream.data(), static_cast<int>(blocks * kBlock)) != 1) return srtp_err_status_cipher_fail;
+        aes128_encrypt(&state.schedule, blocks * kBlock, stream.data(), stream.data());
         const std::size_t taken = std::min(blocks * kBlock - skipped, *size - done);
         for (std::size_t i = 0; i < taken; ++i) buffer[done + i] ^= stream[skipped + i];
         done += taken;
-        state.position += taken;
+        counter.position += taken;
     }
     return srtp_err_status_ok;
 }
@@ -133,40 +137,39 @@ static const srtp_cipher_test_case_t kIcmTest = {
     sizeof kIcmKey, kIcmKey, icm_index, sizeof kIcmPlain, kIcmPlain, sizeof kIcmKeystream, kIcmKeystream, 0, nullptr, 0, nullptr};
 
 const srtp_cipher_type_t kCounterModeType = {
-    icm_alloc, icm_dealloc,     icm_init, nullptr, icm_crypt, icm_crypt, icm_set_iv, nullptr, "AES-128 counter mode by OpenSSL",
+    icm_alloc, icm_dealloc,     icm_init, nullptr, icm_crypt, icm_crypt, icm_set_iv, nullptr, "AES-128 counter mode by Nettle",
     &kIcmTest, SRTP_AES_ICM_128};
 
 // --- HMAC-SHA1 (RFC 2104): of each key its two chaining values are kept, so that a packet costs neither two blocks nor much memory ---
 
 }  // extern "C"
 
-using Chain = std::array<SHA_LONG, 5>;  // SHA-1's state after the padded key
+using Chain = std::array<std::uint32_t, SHA1_DIGEST_SIZE / 4>;  // SHA-1's state after the padded key
 
 struct KeyedSha1 {
     srtp_auth_t auth;
     Chain inner, outer;
 };
 
-SHA_CTX after_key(const Chain& chain) {
-    SHA_CTX state{};
-    state.h0 = chain[0], state.h1 = chain[1], state.h2 = chain[2], state.h3 = chain[3], state.h4 = chain[4];
-    state.Nl = SHA_CBLOCK * 8;
-    return state;
+void go_on_after_key(sha1_ctx& hash, const Chain& chain) {
+    std::ranges::copy(chain, hash.state);
+    hash.count = 1;  // blocks
+    hash.index = 0;
 }
 
-thread_local SHA_CTX running;  // of the packet at hand: the library's calls for one follow each other
+thread_local sha1_ctx running;  // of the packet at hand
 
 extern "C" {
 
 extern const srtp_auth_type_t kSha1Type;
 
 static srtp_err_status_t hmac_alloc(srtp_auth_t** out, int key_size, int tag_size) {
-    if (key_size < 0 || key_size > SHA_CBLOCK || tag_size < 0 || tag_size > SHA_DIGEST_LENGTH) return srtp_err_status_bad_param;
+    if (key_size < 0 || key_size > SHA1_BLOCK_SIZE || tag_size < 0 || tag_size > SHA1_DIGEST_SIZE) return srtp_err_status_bad_param;
     auto* state = new (std::nothrow) KeyedSha1{};
     if (!state) return srtp_err_status_alloc_fail;
     state->auth = {&kSha1Type, state, tag_size, key_size, 0};
     *out = &state->auth;
-    if (!made.auth) made.auth = state;
+    if (noted) noted->note(state, sizeof *state);
     return srtp_err_status_ok;
 }
 
@@ -179,38 +182,41 @@ static srtp_err_status_t hmac_dealloc(srtp_auth_t* auth) {
 }
 
 static srtp_err_status_t hmac_start(void* opaque) {
-    running = after_key(static_cast<KeyedSha1*>(opaque)->inner);
+    go_on_after_key(running, static_cast<KeyedSha1*>(opaque)->inner);
     return srtp_err_status_ok;
 }
 
 static srtp_err_status_t hmac_init(void* opaque, const std::uint8_t* key, int key_size) {
     auto& state = *static_cast<KeyedSha1*>(opaque);
     const auto keyed = [&](Chain& into, std::uint8_t pad) {
-        std::array<std::uint8_t, SHA_CBLOCK> block;
+        std::array<std::uint8_t, SHA1_BLOCK_SIZE> block;
         block.fill(pad);
         for (int i = 0; i < key_size; ++i) block[static_cast<std::size_t>(i)] ^= key[i];
-        SHA_CTX whole;
-        const bool good = SHA1_Init(&whole) == 1 && SHA1_Update(&whole, block.data(), block.size()) == 1;
-        into = {whole.h0, whole.h1, whole.h2, whole.h3, whole.h4};
+        sha1_ctx whole;
+        sha1_init(&whole);
+        sha1_update(&whole, block.size(), block.data());
+        std::ranges::copy(whole.state, into.begin());
         OPENSSL_cleanse(block.data(), block.size());
         OPENSSL_cleanse(&whole, sizeof whole);
-        return good;
     };
-    if (!keyed(state.inner, 0x36) || !keyed(state.outer, 0x5c)) return srtp_err_status_init_fail;
+    keyed(state.inner, 0x36);
+    keyed(state.outer, 0x5c);
     return hmac_start(opaque);
 }
 
 static srtp_err_status_t hmac_update(void*, const std::uint8_t* text, int size) {
-    return SHA1_Update(&running, text, static_cast<std::size_t>(size)) == 1 ? srtp_err_status_ok : srtp_err_status_auth_fail;
+    sha1_update(&running, static_cast<std::size_t>(size), text);
+    return srtp_err_status_ok;
 }
 
 static srtp_err_status_t hmac_compute(void* opaque, const std::uint8_t* text, int size, int tag_size, std::uint8_t* tag) {
-    if (tag_size > SHA_DIGEST_LENGTH) return srtp_err_status_bad_param;
-    std::array<std::uint8_t, SHA_DIGEST_LENGTH> digest;
-    if (hmac_update(opaque, text, size) != srtp_err_status_ok || SHA1_Final(digest.data(), &running) != 1) return srtp_err_status_auth_fail;
-    running = after_key(static_cast<KeyedSha1*>(opaque)->outer);
-    if (SHA1_Update(&running, digest.data(), digest.size()) != 1 || SHA1_Final(digest.data(), &running) != 1) return srtp_err_status_auth_fail;
-    std::memcpy(tag, digest.data(), static_cast<std::size_t>(tag_size));
+    if (tag_size > SHA1_DIGEST_SIZE) return srtp_err_status_bad_param;
+    hmac_update(opaque, text, size);
+    std::array<std::uint8_t, SHA1_DIGEST_SIZE> digest;
+    sha1_digest(&running, digest.size(), digest.data());
+    go_on_after_key(running, static_cast<KeyedSha1*>(opaque)->outer);
+    sha1_update(&running, digest.size(), digest.data());
+    sha1_digest(&running, static_cast<std::size_t>(tag_size), tag);
     return srtp_err_status_ok;
 }
 
@@ -223,7 +229,7 @@ static const std::uint8_t kHmacTag[20] = {0xb6, 0x17, 0x31, 0x86, 0x55, 0x05, 0x
 static const srtp_auth_test_case_t kHmacTest = {sizeof kHmacKey, kHmacKey, sizeof kHmacText, kHmacText, sizeof kHmacTag, kHmacTag, nullptr};
 
 const srtp_auth_type_t kSha1Type = {hmac_alloc, hmac_dealloc,           hmac_init,  hmac_compute,  hmac_update,
-                                    hmac_start, "HMAC-SHA1 by OpenSSL", &kHmacTest, SRTP_HMAC_SHA1};
+                                    hmac_start, "HMAC-SHA1 by Nettle", &kHmacTest, SRTP_HMAC_SHA1};
 
 }  // extern "C"
 
@@ -263,7 +269,7 @@ std::size_t srtp_key_size(std::string_view suite) {
 
 struct Srtp::Impl {
     srtp_t session = nullptr;
-    Keys keys;
+    std::array<Place, std::size(kOfSession) + kOfStream> places{};
     std::size_t stream_count = 0;
     std::array<std::uint32_t, kMaxStreams> streams{};
 
@@ -278,9 +284,16 @@ struct Srtp::Impl {
         std::memcpy(&ssrc, buffer.data() + ssrc_at, sizeof ssrc);
         const bool known = knows(ssrc);
         if (!known && stream_count == kMaxStreams) return std::nullopt;
+        Places fresh;
+        noted = known ? nullptr : &fresh;
         int length = static_cast<int>(size);
-        if (transform(session, buffer.data(), &length) != srtp_err_status_ok || length < 0) return std::nullopt;
-        if (!known) streams[stream_count++] = ssrc;
+        const bool good = transform(session, buffer.data(), &length) == srtp_err_status_ok && length >= 0;
+        noted = nullptr;
+        if (!good) return std::nullopt;
+        if (!known) {
+            streams[stream_count++] = ssrc;
+            std::copy_n(fresh.all.begin(), kOfStream, places.begin() + std::size(kOfSession));
+        }
         return static_cast<std::size_t>(length);
     }
 
@@ -309,20 +322,21 @@ std::optional<Srtp> Srtp::create(Direction direction, std::string_view suite, st
     policy.key = material.data();
     policy.window_size = kReplayWindow;
     auto impl = std::make_unique<Impl>();
-    made = {};
+    Places made;
+    noted = &made;
     const auto status = srtp_create(&impl->session, &policy);
+    noted = nullptr;
     OPENSSL_cleanse(material.data(), material.size());
     if (status != srtp_err_status_ok) return std::nullopt;
-    impl->keys = made;
+    std::ranges::transform(kOfSession, impl->places.begin(), [&](std::size_t which) { return made.all[which]; });
     return Srtp(std::move(impl));
 }
 
 void Srtp::prefetch() const { base::prefetch(&impl_->session, impl_->streams.data() + 1); }
 
 void Srtp::prefetch_keys() const {
-    __builtin_prefetch(impl_->session);
-    if (impl_->keys.cipher) base::prefetch(*impl_->keys.cipher);
-    if (impl_->keys.auth) base::prefetch(*impl_->keys.auth);
+    for (const auto& place : impl_->places)
+        if (place.at) base::prefetch(place.at, place.at + place.size);
 }
 
 std::optional<std::size_t> Srtp::protect(std::span<std::uint8_t> buffer, std::size_t size) {

@@ -10,6 +10,7 @@
 #include "conf-bridge/watch.hpp"
 #include "io/call_log.hpp"
 #include "io/engine.hpp"
+#include "io/large_pages.hpp"
 #include "io/local_client.hpp"
 #include "io/secret.hpp"
 #include "log/log.hpp"
@@ -18,6 +19,7 @@ namespace confab::bridge {
 namespace {
 
 constexpr base::milliseconds kTick{20};
+constexpr std::size_t kLegOctets = 32 << 10;  // of memory, and more than a leg takes
 
 Config config_of(const config::Entries& entries) {
     config::Problems problems;
@@ -253,6 +255,7 @@ const app::Program& program() {
         .check = check,
         .start = [](app::Frame& frame, const config::Entries& entries) -> std::unique_ptr<app::Daemon> {
             auto config = config_of(entries);
+            io::use_large_pages(config.legs * kLegOctets);
             const auto prompts = prompts_of(config);
             config.languages = prompts->languages;
             return std::make_unique<Shell>(frame, config, prompts);
