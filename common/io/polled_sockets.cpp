@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <vector>
@@ -15,12 +16,24 @@
 namespace confab::io {
 namespace {
 
-// libc's own calls are points of cancellation, which costs a thread two locked operations each.
+// libc's own calls are points of cancellation, which costs a thread two locked operations each. An ICMP error of a datagram sent before is told first, once.
+template <class... Arguments>
+long call(long number, Arguments... arguments) {
+    const long result = syscall(number, arguments...);
+    return result < 0 && errno == ECONNREFUSED ? syscall(number, arguments...) : result;
+}
+
 long receive_some(int socket, mmsghdr* headers, std::size_t most) {
-    if (most > 1) return syscall(SYS_recvmmsg, socket, headers, most, MSG_DONTWAIT, nullptr);
-    const long size = syscall(SYS_recvmsg, socket, &headers->msg_hdr, MSG_DONTWAIT);
+    if (most > 1) return call(SYS_recvmmsg, socket, headers, most, MSG_DONTWAIT, nullptr);
+    const long size = call(SYS_recvmsg, socket, &headers->msg_hdr, MSG_DONTWAIT);
     headers->msg_len = static_cast<unsigned>(std::max(0L, size));
     return size < 0 ? size : 1;
+}
+
+Descriptor prepared(std::expected<Descriptor, int> socket) {
+    if (!socket) return {};
+    stamp_arrivals(socket->get());
+    return std::move(*socket);
 }
 
 base::Duration between(const timespec& then, const timespec& now) {
@@ -76,7 +89,10 @@ struct PolledSockets::Impl {
 PolledSockets::PolledSockets(std::size_t largest) : impl_(std::make_unique<Impl>(largest)) {}
 PolledSockets::~PolledSockets() = default;
 
-void PolledSockets::prepare(const Descriptor& socket) { stamp_arrivals(socket.get()); }
+Descriptor PolledSockets::open_beside(int bound, const base::SocketAddress& peer, int receive_buffer, int dscp) {
+    return prepared(io::open_beside(bound, peer, receive_buffer, dscp));
+}
+Descriptor PolledSockets::connect(Descriptor socket, const base::SocketAddress& peer) { return prepared(connect_udp(std::move(socket), peer)); }
 
 void PolledSockets::begin() { clock_gettime(CLOCK_REALTIME, &impl_->now); }
 
@@ -93,10 +109,8 @@ std::span<PolledSockets::Arrival> PolledSockets::receive(const Descriptor& socke
     return all.arrivals;
 }
 
-bool PolledSockets::send(const Descriptor& socket, const base::SocketAddress& to, std::span<const std::uint8_t> bytes) {
-    sockaddr_storage name;
-    const auto length = to_kernel(to, name);
-    const bool sent = syscall(SYS_sendto, socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, &name, length) >= 0;
+bool PolledSockets::send(const Descriptor& socket, std::span<const std::uint8_t> bytes) {
+    const bool sent = call(SYS_sendto, socket.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL, nullptr, 0) >= 0;
     impl_->counts.unsent += !sent;
     return sent;
 }

@@ -43,6 +43,7 @@ public:
     void prefetch_keys(media::Srtp::Direction way) const {
         if (const auto& srtp = of(way)) srtp->prefetch_keys();
     }
+    base::SocketAddress source() const { return latch_.source(); }  // of RTP; port 0: nobody is believed yet
     // Port 0: nowhere.
     const base::SocketAddress& destination() const { return latch_.destination(); }
     void note_sent(std::span<const std::uint8_t, media::kRtpHeader> header, std::size_t payload, media::Micros now);

@@ -26,26 +26,31 @@ constexpr std::uint64_t kReportBeats = 200;  // once a second, for counts that c
 
 struct PlacedLeg;
 
-media::Micros micros_of(base::Instant time) { return std::chrono::duration_cast<std::chrono::microseconds>(time.time_since_epoch()).count(); }
+media::Micros micros_of(base::Duration time) { return std::chrono::duration_cast<std::chrono::microseconds>(time).count(); }
+media::Micros micros_of(base::Instant time) { return micros_of(time.time_since_epoch()); }
 
 struct PlacedRoom {
     explicit PlacedRoom(const media::RoomPolicy& policy, unsigned group) : room(policy), phase(group) {}
     media::Room room;
     unsigned phase;
+    media::Micros next_tick = 0;
     std::vector<PlacedLeg*> legs;  // in the room's own order
     std::shared_ptr<media::SoundSink> sink;
 };
 
 struct PlacedLeg {
-    PlacedLeg(media::LegId leg, io::Descriptor bound, LegPath fresh) : id(leg), rtp(std::move(bound)), path(std::move(fresh)) {}
+    PlacedLeg(media::LegId leg, LegPath fresh) : id(leg), path(std::move(fresh)) {}
     const media::LegId id;
-    io::Descriptor rtp;  // read with the tick that uses it: a wake-up for each packet would cost more than all the rest
+    io::Descriptor direct;  // RTP of `source`; read with the tick that uses it: a wake-up for each packet would cost more than all the rest
     PlacedRoom* place = nullptr;
     media::Micros next_report = 0;
     std::size_t arrived = 0;  // with the last tick
     LegPath path;
+    std::optional<io::Datagrams> door;  // RTP of everybody else: until the leg's source is known, the leg's too
     std::optional<io::Datagrams> rtcp;
-    void prefetch() const { base::prefetch(&id, &rtcp); }
+    void prefetch() const { base::prefetch(&id, &door); }
+
+    base::SocketAddress source;  // that `direct` is, or should be, connected to
 
     RoomId room = kLobby;
     std::optional<media::LegStream> stream;  // between rooms
@@ -61,10 +66,10 @@ struct MediaThread::Impl {
           deliver(std::move(callback)),
           random(io::kernel_seed()),
           ports(options.low_port, options.high_port, io::kernel_seed()),
-          rtcp_buffers(io::Datagrams::make_buffers(rtcp_options())),
+          buffers(io::Datagrams::make_buffers(datagram_options())),
           worker("media-" + std::to_string(number), true) {}
 
-    static io::Datagrams::Options rtcp_options() {
+    static io::Datagrams::Options datagram_options() {
         io::Datagrams::Options chosen;
         chosen.size = kLargestDatagram;
         return chosen;
@@ -90,6 +95,9 @@ struct MediaThread::Impl {
     PlacedRoom& room_for(RoomId id);
     void detach(media::LegId id, PlacedLeg& leg);
     void receive(PlacedLeg& leg);
+    void receive_at_door(media::LegId id, std::span<io::Datagram> batch);
+    void take(PlacedLeg& leg, const base::SocketAddress& source, std::span<std::uint8_t> packet, media::Micros arrival, media::Micros early);
+    void follow(PlacedLeg& leg);
     void receive_rtcp(media::LegId id, std::span<io::Datagram> batch);
     void report_to(PlacedLeg& leg, bool goodbye);
     void send(PlacedLeg& leg, const media::RoomOutput::Packet& packet);
@@ -113,7 +121,7 @@ struct MediaThread::Impl {
     base::Random random;
     io::PortPairs ports;
     io::PolledSockets sockets{kLargestDatagram};
-    std::shared_ptr<io::Datagrams::Buffers> rtcp_buffers;
+    std::shared_ptr<io::Datagrams::Buffers> buffers;
     std::unordered_map<std::uint32_t, std::unique_ptr<PlacedLeg>> legs;
     std::unordered_map<RoomId, std::unique_ptr<PlacedRoom>> rooms;
     std::optional<io::Ticker> clock;
@@ -138,12 +146,13 @@ void MediaThread::Impl::operator()(const OpenLeg& what) {
     auto bound = what.port == 0 ? ports.open(options.address, options.receive_buffer, options.dscp)
                                 : io::PortPairs::open_at({options.address, what.port}, options.receive_buffer, options.dscp);
     if (!bound) return say({MediaEvent::Kind::open_failed, what.leg});
-    io::PolledSockets::prepare(bound->rtp);
     const auto now = worker.loop().now();
     const auto ntp_at_zero = media::ntp_of(now.wall.time_since_epoch().count()) - media::ntp_length_of(micros_of(now.steady));
     LegPath path(static_cast<std::uint32_t>(random.next()), random.next(), ntp_at_zero);
-    auto leg = std::make_unique<PlacedLeg>(what.leg, std::move(bound->rtp), std::move(path));
-    leg->rtcp = io::Datagrams::adopt(worker.loop(), std::move(bound->rtcp), rtcp_options(), rtcp_buffers,
+    auto leg = std::make_unique<PlacedLeg>(what.leg, std::move(path));
+    leg->door = io::Datagrams::adopt(worker.loop(), std::move(bound->rtp), datagram_options(), buffers,
+                                     [this, id = what.leg](base::Now, std::span<io::Datagram> batch) { receive_at_door(id, batch); });
+    leg->rtcp = io::Datagrams::adopt(worker.loop(), std::move(bound->rtcp), datagram_options(), buffers,
                                      [this, id = what.leg](base::Now, std::span<io::Datagram> batch) { receive_rtcp(id, batch); });
     legs.emplace(what.leg.value, std::move(leg));
     say({MediaEvent::Kind::opened, what.leg, bound->local});
@@ -179,11 +188,11 @@ void MediaThread::Impl::operator()(const AttachLeg& what) {
     }
     if (!placed.room.add(what.leg, what.format, *leg->stream))
         return say({MediaEvent::Kind::room_full, what.leg});
-    if (!leg->place) receive(*leg);  // what came before it had a place
     leg->place = &placed;
     placed.legs.push_back(leg);
     leg->room = what.room;
     leg->path.expect(what.remote, what.keys);
+    follow(*leg);
     leg->path.set_clock_rate(what.format.codec.clock_rate());
     if (leg->next_report == 0) leg->next_report = micros_of(worker.loop().now().steady) + some_of(rtcp_interval());
     placed.room.set_muted(what.leg, what.muted);
@@ -194,6 +203,7 @@ void MediaThread::Impl::operator()(const FormatLeg& what) {
     auto* leg = find(what.leg);
     if (!leg || !leg->place) return;
     leg->path.expect(what.remote, what.keys);
+    follow(*leg);
     leg->path.set_clock_rate(what.format.codec.clock_rate());
     leg->place->room.set_format(what.leg, what.format);
 }
@@ -256,22 +266,42 @@ void MediaThread::Impl::operator()(const CloseLeg& what) {
     say({MediaEvent::Kind::closed, what.leg});
 }
 
+void MediaThread::Impl::take(PlacedLeg& leg, const base::SocketAddress& source, std::span<std::uint8_t> packet, media::Micros arrival, media::Micros early) {
+    const auto verdict = leg.place ? leg.path.receive_rtp(source, packet, arrival) : LegPath::Verdict::stranger;
+    counts.rejected += verdict != LegPath::Verdict::taken;
+    counts.unauthentic += verdict == LegPath::Verdict::unauthentic;
+    if (verdict != LegPath::Verdict::taken) return;
+    ++counts.received;
+    leg.place->room.receive(leg.id, packet, early);
+}
+
+void MediaThread::Impl::receive_at_door(media::LegId id, std::span<io::Datagram> batch) {
+    auto* leg = find(id);
+    if (!leg) return;
+    const auto now = micros_of(worker.loop().now().steady);
+    const auto early = leg->place ? std::clamp<media::Micros>(leg->place->next_tick - now, 0, micros_of(kTick)) : 0;
+    for (const auto& datagram : batch) take(*leg, datagram.peer, datagram.bytes, now, early);
+    follow(*leg);
+}
+
+void MediaThread::Impl::follow(PlacedLeg& leg) {
+    const auto source = leg.path.source();
+    if (source == leg.source) return;
+    leg.source = source;
+    leg.direct = source.port == 0 ? io::Descriptor() : io::PolledSockets::open_beside(leg.door->socket(), source, options.receive_buffer, options.dscp);
+}
+
 void MediaThread::Impl::receive(PlacedLeg& leg) {
+    if (!leg.direct) return;
     // One packet a tick is the usual; another is looked for where the last tick's number was not that, or this one is old.
     bool one_alone = std::exchange(leg.arrived, 0) == 1;
     for (int batches = 0; batches < kMostBatches; ++batches) {
         const auto most = one_alone ? 1 : io::PolledSockets::kBatch;
-        const auto arrivals = sockets.receive(leg.rtp, most);
+        const auto arrivals = sockets.receive(leg.direct, most);
         leg.arrived += arrivals.size();
         for (const auto& arrival : arrivals) {
-            auto packet = arrival.bytes;
-            const auto early = std::chrono::duration_cast<std::chrono::microseconds>(arrival.age).count();
-            const auto verdict = leg.place ? leg.path.receive_rtp(arrival.peer, packet, polled_at - early) : LegPath::Verdict::stranger;
-            counts.rejected += verdict != LegPath::Verdict::taken;
-            counts.unauthentic += verdict == LegPath::Verdict::unauthentic;
-            if (verdict != LegPath::Verdict::taken) continue;
-            ++counts.received;
-            leg.place->room.receive(leg.id, packet, early);
+            const auto early = micros_of(arrival.age);
+            take(leg, arrival.peer, arrival.bytes, polled_at - early, early);
         }
         if (arrivals.size() < most || (one_alone && arrivals.front().age < kTick)) return;
         one_alone = false;
@@ -323,13 +353,20 @@ void MediaThread::Impl::send(PlacedLeg& leg, const media::RoomOutput::Packet& pa
     const auto& to = leg.path.destination();
     if (to.port == 0) return;
     const auto whole = leg.path.compose(packet.header, packet.payload, scratch);
-    if (whole.empty() || !sockets.send(leg.rtp, to, whole)) return;
+    if (whole.empty()) return;
+    if (leg.direct) {
+        if (!sockets.send(leg.direct, whole)) return;
+    } else {
+        leg.door->send(to, whole);
+        leg.door->flush();
+    }
     leg.path.note_sent(packet.header, packet.payload.size(), polled_at);
     ++counts.sent;
 }
 
 void MediaThread::Impl::tick(PlacedRoom& placed) {
     polled_at = micros_of(worker.loop().now().steady);
+    placed.next_tick = polled_at + micros_of(kTick);
     sockets.begin();
     const auto& all = placed.legs;
     for (std::size_t i = 0; i < std::min<std::size_t>(3, all.size()); ++i) all[i]->prefetch();

@@ -19,6 +19,8 @@ public:
     void expect(const base::SocketAddress& signalled);
     // Whether a packet from there belongs to the leg.
     bool admit(const base::SocketAddress& source);
+    // The address that is believed, having spoken; port 0: none yet.
+    base::SocketAddress source() const { return settled_ ? signalled_ : learned_.value_or(base::SocketAddress{}); }
     // Where packets for the leg go; port 0: nowhere.
     const base::SocketAddress& destination() const { return learned_ ? *learned_ : signalled_; }
 

@@ -17,20 +17,19 @@ int main(int argc, char** argv) {
     if (!here || !callers) return 64;
     io::Loop loop;
     io::PolledSockets sockets(2048);
-    std::vector<std::pair<io::Descriptor, base::SocketAddress>> legs;
+    std::vector<io::Descriptor> legs;
     for (int i = 3; i < argc; ++i) {
         auto opened = io::open_udp({*here, 0}, 0, 0);
         if (!opened) return 71;
-        io::PolledSockets::prepare(*opened);
         std::printf("%d ", io::local_address(opened->get()).port);
-        legs.emplace_back(std::move(*opened), base::SocketAddress{*callers, static_cast<std::uint16_t>(std::atoi(argv[i]))});
+        legs.push_back(io::PolledSockets::connect(std::move(*opened), {*callers, static_cast<std::uint16_t>(std::atoi(argv[i]))}));
     }
     std::puts("");
     std::fflush(stdout);
     const io::Ticker clock(loop, base::milliseconds(20), [&](base::Now, std::uint64_t) {
         sockets.begin();
-        for (const auto& [socket, caller] : legs)
-            for (const auto& arrival : sockets.receive(socket, 1)) sockets.send(socket, caller, arrival.bytes);
+        for (const auto& socket : legs)
+            for (const auto& arrival : sockets.receive(socket, 1)) sockets.send(socket, arrival.bytes);
     });
     loop.run();
 }

@@ -37,6 +37,7 @@ void call(const Plan& plan, std::vector<io::Descriptor> sockets, unsigned second
     io::Loop loop;
     std::uint64_t heard = 0;
     io::PolledSockets lines(2048);
+    for (std::size_t i = 0; i < sockets.size(); ++i) sockets[i] = io::PolledSockets::connect(std::move(sockets[i]), plan.legs[i]);
     std::vector<std::array<std::uint8_t, kPacket>> packets(sockets.size());
     for (std::size_t i = 0; i < packets.size(); ++i)
         for (std::size_t n = 0; n < 160; ++n) packets[i][media::kRtpHeader + n] = i < kTalkers ? static_cast<std::uint8_t>(n * 37 + i) | 0x80 : 0xff;
@@ -48,7 +49,7 @@ void call(const Plan& plan, std::vector<io::Descriptor> sockets, unsigned second
             media::write_rtp_header(std::span(packets[i]).first<media::kRtpHeader>(), round == 0, 0, static_cast<std::uint16_t>(round),
                                     static_cast<std::uint32_t>(round * 160), static_cast<std::uint32_t>(i));
             heard += lines.receive(sockets[i]).size();
-            lines.send(sockets[i], plan.legs[i], packets[i]);
+            lines.send(sockets[i], packets[i]);
         }
     });
     loop.run();
