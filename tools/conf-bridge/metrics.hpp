@@ -70,7 +70,7 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_dialogs", metrics::Kind::gauge, "Confirmed dialogs"},
     {"confab_bridge_server_transactions", metrics::Kind::gauge, "Live server transactions"},
     {"confab_bridge_client_transactions", metrics::Kind::gauge, "Live client transactions"},
-    {"confab_bridge_media_sockets", metrics::Kind::gauge, "Open RTP and RTCP sockets"},
+    {"confab_bridge_media_sockets", metrics::Kind::gauge, "Open RTP and RTCP ports"},
     {"confab_bridge_rooms", metrics::Kind::gauge, "Rooms, lobbies included"},
     {"confab_bridge_call_records", metrics::Kind::counter, "Records written to the call log"},
     {"confab_bridge_lost_call_records", metrics::Kind::counter, "Records that no disk took"},

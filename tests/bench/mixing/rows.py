@@ -1,6 +1,7 @@
 """The rows of the table: what each one seats, drives and judges."""
 import contextlib
 import json
+import statistics
 import subprocess
 
 import bench
@@ -101,9 +102,9 @@ def measure_room(plan, server, rooms, each):
 
 
 def in_turns(plan, *measures):
-    """Each several times, in turns, since the machine's speed changes by the minute: of each the median cost, and the worst of the rest."""
+    """Each several times, in turns, since the machine's speed changes by the minute: of each the medians, and the worst loss."""
     columns = zip(*([measure() for measure in measures] for _ in range(plan.turns)))
-    return [sorted(results, key=lambda result: result["cost"])[plan.turns // 2] | {what: max(result[what] for result in results) for what in ("loss", "silent_legs", "jitter_p99_ms")}
+    return [results[0] | {what: statistics.median(result[what] for result in results) for what in ("cost", "jitter_p99_ms")} | {what: max(result[what] for result in results) for what in ("loss", "silent_legs")}
             for results in columns]
 
 
