@@ -16,11 +16,12 @@
 namespace confab::io {
 namespace {
 
-// libc's own calls are points of cancellation, which costs a thread two locked operations each. An ICMP error of a datagram sent before is told first, once.
+// libc's own calls are points of cancellation, which costs a thread two locked operations each. What ICMP told of an earlier datagram, true or forged, comes first
+// and once; it is no reason to lose this one.
 template <class... Arguments>
 long call(long number, Arguments... arguments) {
     const long result = syscall(number, arguments...);
-    return result < 0 && errno == ECONNREFUSED ? syscall(number, arguments...) : result;
+    return result < 0 && errno != EAGAIN ? syscall(number, arguments...) : result;
 }
 
 long receive_some(int socket, mmsghdr* headers, std::size_t most) {
@@ -28,12 +29,6 @@ long receive_some(int socket, mmsghdr* headers, std::size_t most) {
     const long size = call(SYS_recvmsg, socket, &headers->msg_hdr, MSG_DONTWAIT);
     headers->msg_len = static_cast<unsigned>(std::max(0L, size));
     return size < 0 ? size : 1;
-}
-
-Descriptor prepared(std::expected<Descriptor, int> socket) {
-    if (!socket) return {};
-    stamp_arrivals(socket->get());
-    return std::move(*socket);
 }
 
 base::Duration between(const timespec& then, const timespec& now) {
@@ -90,9 +85,15 @@ PolledSockets::PolledSockets(std::size_t largest) : impl_(std::make_unique<Impl>
 PolledSockets::~PolledSockets() = default;
 
 Descriptor PolledSockets::open_beside(int bound, const base::SocketAddress& peer, int receive_buffer, int dscp) {
-    return prepared(io::open_beside(bound, peer, receive_buffer, dscp));
+    auto opened = open_udp_beside(bound, receive_buffer, dscp);
+    return opened ? connect(std::move(*opened), peer) : Descriptor();
 }
-Descriptor PolledSockets::connect(Descriptor socket, const base::SocketAddress& peer) { return prepared(connect_udp(std::move(socket), peer)); }
+
+Descriptor PolledSockets::connect(Descriptor socket, const base::SocketAddress& peer) {
+    if (!connect_udp(socket.get(), peer)) return {};
+    stamp_arrivals(socket.get());
+    return socket;
+}
 
 void PolledSockets::begin() { clock_gettime(CLOCK_REALTIME, &impl_->now); }
 

@@ -1,7 +1,7 @@
 // Connected UDP sockets read and written when their owner says so: for a thread that serves thousands of them at a beat of its own, where a wake-up for each
 // datagram would cost more than all the rest. Connected, since to find the way anew for each datagram takes a tenth of what it costs to send one. A socket is
 // no more than its descriptor; what a call needs, all share. Owner: one thread. Nothing allocates after construction. Datagrams larger than the buffer are
-// dropped and counted, and so is what a socket cannot take at once. That nobody listens at the other end (ICMP) is not an error.
+// dropped and counted, and so is what a socket cannot take at once. What ICMP tells of the other end is not an error.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ public:
 
     // One more of `bound`'s address, for what `peer` sends; `bound` gets the rest from then on. The first arrivals may still be others'. Empty: none can be had.
     static Descriptor open_beside(int bound, const base::SocketAddress& peer, int receive_buffer, int dscp);
-    static Descriptor connect(Descriptor socket, const base::SocketAddress& peer);  // the same, of one that is bound alone
+    static Descriptor connect(Descriptor socket, const base::SocketAddress& peer);  // of one that is bound already
     void begin();                                   // of a beat
 
     // What has come, the oldest first; valid until the next call. After `most` there may be more. One alone is read without a look at what is behind it.

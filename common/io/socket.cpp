@@ -32,33 +32,31 @@ std::expected<Descriptor, int> open_socket(const base::IpAddress& ip, int type) 
     return socket;
 }
 
-std::expected<Descriptor, int> open_udp(const base::SocketAddress& local, int receive_buffer, int dscp, bool beside) {
+std::expected<Descriptor, int> open_bound(const base::SocketAddress& local, int receive_buffer, int dscp, bool shared) {
     auto socket = open_socket(local.ip, SOCK_DGRAM);
     if (!socket) return socket;
     if (receive_buffer > 0) enlarge_receive_buffer(socket->get(), receive_buffer);
     if (dscp > 0 && local.ip.family == base::Family::ipv6) set(socket->get(), IPPROTO_IPV6, IPV6_TCLASS, dscp << 2);
     if (dscp > 0 && local.ip.family != base::Family::ipv6) set(socket->get(), IPPROTO_IP, IP_TOS, dscp << 2);
-    if (beside) share_address(socket->get());
+    if (shared) share_address(socket->get());
     if (!bind_to(socket->get(), local)) return std::unexpected(errno);
     return socket;
 }
 
 }  // namespace
 
-std::expected<Descriptor, int> open_udp(const base::SocketAddress& local, int receive_buffer, int dscp) { return open_udp(local, receive_buffer, dscp, false); }
+std::expected<Descriptor, int> open_udp(const base::SocketAddress& local, int receive_buffer, int dscp) { return open_bound(local, receive_buffer, dscp, false); }
 
 // The first one shares its address only from now on, so that to bind it told whether somebody else has it.
-std::expected<Descriptor, int> open_beside(int bound, const base::SocketAddress& peer, int receive_buffer, int dscp) {
+std::expected<Descriptor, int> open_udp_beside(int bound, int receive_buffer, int dscp) {
     share_address(bound);
-    auto socket = open_udp(local_address(bound), receive_buffer, dscp, true);
-    return socket ? connect_udp(std::move(*socket), peer) : std::move(socket);
+    return open_bound(local_address(bound), receive_buffer, dscp, true);
 }
 
-std::expected<Descriptor, int> connect_udp(Descriptor socket, const base::SocketAddress& peer) {
+bool connect_udp(int socket, const base::SocketAddress& peer) {
     sockaddr_storage storage{};
     const auto length = to_kernel(peer, storage);
-    if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&storage), length) != 0) return std::unexpected(errno);
-    return socket;
+    return ::connect(socket, reinterpret_cast<const sockaddr*>(&storage), length) == 0;
 }
 
 bool join_arrivals(int socket) {

@@ -10,9 +10,8 @@
 namespace confab::io {
 
 std::expected<Descriptor, int> open_udp(const base::SocketAddress& local, int receive_buffer, int dscp);
-// One more of `bound`'s address, for what comes from `peer` alone; `bound` gets the rest from then on. At first there may be others' in it.
-std::expected<Descriptor, int> open_beside(int bound, const base::SocketAddress& peer, int receive_buffer, int dscp);
-std::expected<Descriptor, int> connect_udp(Descriptor socket, const base::SocketAddress& peer);
+std::expected<Descriptor, int> open_udp_beside(int bound, int receive_buffer, int dscp);  // one more of its address
+bool connect_udp(int socket, const base::SocketAddress& peer);
 void stamp_arrivals(int socket);  // SO_TIMESTAMPNS
 bool join_arrivals(int socket);  // UDP_GRO; false: the kernel cannot
 void enlarge_receive_buffer(int socket, int octets);

@@ -33,6 +33,7 @@ struct CounterMode {
 
 // Of the packet at hand: the library's calls for one follow each other.
 struct Counter {
+    ~Counter() { OPENSSL_cleanse(block.data(), block.size()); }
     std::array<std::uint8_t, kBlock> block{};
     std::size_t position = 0;  // in the key stream
 };
@@ -53,7 +54,7 @@ struct Places {
 };
 thread_local Places* noted = nullptr;  // where allocations are noted while libsrtp2 makes a session or a stream
 
-// Of those for a session: itself, its list of streams, cipher and authentication of RTP, and the limit on their use. A stream's are all needed.
+// Of those for a session with AES-CM: itself, its list of streams, cipher and authentication of RTP, and the limit on their use. A stream's are all needed.
 constexpr std::size_t kOfSession[] = {0, 1, 4, 5, 8}, kOfStream = 3;
 
 constexpr std::size_t kRun = 12;  // blocks at once: a packet of 20 ms of G.711

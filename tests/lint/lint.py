@@ -29,11 +29,12 @@ LAYERS = {
 # A foreign library has one door (or a few, each named): header prefix → files that may include it.
 DOORS = {
     "osipparser2/": ["common/sip/osip_grammar.cpp", "common/sdp/osip_sdp.cpp"],
-    "srtp2/": ["common/media/srtp.cpp", "common/media/srtp_openssl.cpp", "common/media/srtp_openssl.hpp"],
+    "srtp2/": ["common/media/srtp.cpp"],
+    "nettle/": ["common/media/srtp.cpp"],
     "opus": ["common/media/opus.cpp"],
     "spandsp": ["common/media/g722.cpp", "common/media/tones.cpp"],
     "speex/": ["common/media/resample.cpp"],
-    "openssl/": ["common/base/hash.cpp", "common/io/tls.cpp", "common/media/srtp.cpp", "common/media/srtp_openssl.cpp"],
+    "openssl/": ["common/base/hash.cpp", "common/io/tls.cpp", "common/media/srtp.cpp"],
     "boost/json": ["common/local/json.cpp"],
     "boost/asio": [],  # io/loop.cpp is on epoll itself
     "CLI/": ["common/app/command_line.cpp"],

@@ -129,9 +129,8 @@ config::Peer default_address(const std::vector<config::Listener>& listeners) {
 void check_media(const Config& config, const config::Entries& entries, config::Problems& problems) {
     if (config.media_address.is_unspecified())
         complain(entries, problems, "media-address", "one address of this machine, since callers are told it", config.media_address.text());
-    const auto pairs = (static_cast<std::uint32_t>(config.media_ports.high) - config.media_ports.low + 1) / 2;
-    if (pairs < config.media_threads)
-        complain(entries, problems, "media-ports", "at least two ports for each of media-threads", std::to_string(pairs * 2) + " ports");
+    if (config.port_pairs() < config.media_threads)
+        complain(entries, problems, "media-ports", "at least two ports for each of media-threads", std::to_string(config.port_pairs() * 2) + " ports");
 }
 
 }  // namespace

@@ -289,6 +289,9 @@ void MediaThread::Impl::follow(PlacedLeg& leg) {
     if (source == leg.source) return;
     leg.source = source;
     leg.direct = source.port == 0 ? io::Descriptor() : io::PolledSockets::open_beside(leg.door->socket(), source, options.receive_buffer, options.dscp);
+    // Before it was connected, others could reach it, and one of them be the address that is believed rather.
+    receive(leg);
+    if (leg.path.source() != leg.source) follow(leg);
 }
 
 void MediaThread::Impl::receive(PlacedLeg& leg) {
@@ -357,8 +360,10 @@ void MediaThread::Impl::send(PlacedLeg& leg, const media::RoomOutput::Packet& pa
     if (leg.direct) {
         if (!sockets.send(leg.direct, whole)) return;
     } else {
+        const auto unsent = leg.door->counts().unsent;
         leg.door->send(to, whole);
         leg.door->flush();
+        if (leg.door->counts().unsent != unsent) return;
     }
     leg.path.note_sent(packet.header, packet.payload.size(), polled_at);
     ++counts.sent;

@@ -1,5 +1,6 @@
 #include "conf-bridge/shell.hpp"
 
+#include <algorithm>
 #include <optional>
 
 #include "conf-bridge/config.hpp"
@@ -49,7 +50,7 @@ std::shared_ptr<const PromptLibrary> prompts_of(const Config& config) {
 MediaOptions media_options(const Config& config, std::shared_ptr<const PromptLibrary> prompts, unsigned thread) {
     MediaOptions options;
     options.address = config.media_address;
-    const auto pairs = (static_cast<unsigned>(config.media_ports.high) - config.media_ports.low + 1) / 2 / config.media_threads;
+    const auto pairs = config.port_pairs() / config.media_threads;
     options.low_port = static_cast<std::uint16_t>(config.media_ports.low + 2 * pairs * thread);
     options.high_port = static_cast<std::uint16_t>(options.low_port + 2 * pairs - 1);
     options.dscp = static_cast<int>(config.media_dscp << 2);
@@ -255,7 +256,7 @@ const app::Program& program() {
         .check = check,
         .start = [](app::Frame& frame, const config::Entries& entries) -> std::unique_ptr<app::Daemon> {
             auto config = config_of(entries);
-            io::use_large_pages(config.legs * kLegOctets);
+            io::use_large_pages(std::min<std::size_t>(config.legs, config.port_pairs()) * kLegOctets);
             const auto prompts = prompts_of(config);
             config.languages = prompts->languages;
             return std::make_unique<Shell>(frame, config, prompts);
