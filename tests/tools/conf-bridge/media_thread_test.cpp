@@ -132,6 +132,38 @@ TEST_CASE("two legs of a room hear each other over real sockets", "[bridge]") {
     CHECK(std::ranges::count(stage.events, closed, &MediaEvent::kind) == 2);
 }
 
+TEST_CASE("a leg's RTP follows its source, and others are counted", "[bridge]") {
+    Stage stage;
+    Caller signalled(stage.loop, kLoud), other(stage.loop, kLoud), moved(stage.loop, kLoud), bob(stage.loop, kQuiet);
+    using enum MediaEvent::Kind;
+    stage.order(OpenLeg{{1}});
+    stage.order(OpenLeg{{2}});
+    REQUIRE(stage.until([&] { return stage.find(opened, 1) && stage.find(opened, 2); }));
+    const auto to_leg = stage.find(opened, 1)->local, to_bob = stage.find(opened, 2)->local;
+    stage.order(AttachLeg{{1}, 5, signalled.socket.local(), {}, false});
+    stage.order(AttachLeg{{2}, 5, bob.socket.local(), {}, false});
+    // Until `speaker` is heard and hears, while `strangers` speak, too, and are rejected.
+    const auto takes = [&](Caller& speaker, std::vector<Caller*> strangers) {
+        bob.loud = speaker.quiet = 0;
+        for (auto* each : strangers) each->quiet = 0;
+        const auto rejected = stage.counts.rejected;
+        const bool in_time = stage.until([&] { return bob.loud > 20 && speaker.quiet > 20 && stage.counts.rejected >= rejected + 20 * strangers.size(); }, [&] {
+            speaker.speak(to_leg);
+            bob.speak(to_bob);
+            for (auto* each : strangers) each->speak(to_leg);
+        });
+        // What was under way when the leg turned to the speaker.
+        for (const auto* each : strangers) CHECK(each->quiet <= 2);
+        return in_time;
+    };
+    REQUIRE(takes(other, {}));
+    REQUIRE(takes(signalled, {}));
+    REQUIRE(takes(signalled, {&other, &moved}));
+    stage.order(FormatLeg{{1}, moved.socket.local(), {}});
+    REQUIRE(takes(moved, {}));
+    REQUIRE(takes(moved, {&signalled, &other}));
+}
+
 TEST_CASE("a range of ports that is used up", "[bridge]") {
     Stage stage(22000, 22001);
     using enum MediaEvent::Kind;
