@@ -160,6 +160,8 @@ TEST_CASE("a leg's RTP follows its source, and others are counted", "[bridge]") 
     REQUIRE(takes(signalled, {}));
     REQUIRE(takes(signalled, {&other, &moved}));
     stage.order(FormatLeg{{1}, moved.socket.local(), {}});
+    moved.quiet = 0;
+    REQUIRE(stage.until([&] { return moved.quiet > 10; }, [&] { bob.speak(to_bob); }));  // before it has spoken
     REQUIRE(takes(moved, {}));
     REQUIRE(takes(moved, {&signalled, &other}));
 }
