@@ -1,9 +1,12 @@
 #include "conf-bridge/media_thread.hpp"
 
-#include <catch2/catch.hpp>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <functional>
+#include <utility>
 
 #include "io/datagrams.hpp"
 #include "io/port_pairs.hpp"
@@ -164,6 +167,37 @@ TEST_CASE("a leg's RTP follows its source, and others are counted", "[bridge]") 
     REQUIRE(stage.until([&] { return moved.quiet > 10; }, [&] { bob.speak(to_bob); }));  // before it has spoken
     REQUIRE(takes(moved, {}));
     REQUIRE(takes(moved, {&signalled, &other}));
+}
+
+TEST_CASE("a leg for whose source no socket can be had is served as well", "[bridge]") {
+    Stage stage;
+    Caller alice(stage.loop, kLoud), bob(stage.loop, kQuiet);
+    using enum MediaEvent::Kind;
+    stage.order(OpenLeg{{1}});
+    stage.order(OpenLeg{{2}});
+    REQUIRE(stage.until([&] { return stage.find(opened, 1) && stage.find(opened, 2); }));
+    stage.order(AttachLeg{{2}, 5, bob.socket.local(), {}, false});
+    REQUIRE(stage.until([&] { return bob.quiet > 0; }));  // the thread's clock runs
+    rlimit usual{};
+    getrlimit(RLIMIT_NOFILE, &usual);
+    // From when the stage's own timers are open: no descriptor beyond those that there are.
+    const auto attach = [&] {
+        const io::Descriptor last(dup(0));
+        const rlimit none{static_cast<rlim_t>(last.get()), usual.rlim_max};
+        setrlimit(RLIMIT_NOFILE, &none);
+        stage.order(AttachLeg{{1}, 5, alice.socket.local(), {}, false});
+    };
+    bool attached = false, none_left = true;
+    const bool heard = stage.until([&] { return bob.loud > 20 && alice.quiet > 20 && stage.counts.received > 40; }, [&] {
+        if (!std::exchange(attached, true)) attach();
+        none_left = none_left && !io::Descriptor(dup(0));
+        alice.speak(stage.find(opened, 1)->local);
+        bob.speak(stage.find(opened, 2)->local);
+    });
+    setrlimit(RLIMIT_NOFILE, &usual);
+    CHECK(none_left);
+    CHECK(heard);
+    CHECK(stage.counts.rejected == 0);
 }
 
 TEST_CASE("a range of ports that is used up", "[bridge]") {
