@@ -10,6 +10,7 @@
 #include "base/random.hpp"
 #include "conf-bridge/leg_path.hpp"
 #include "io/datagrams.hpp"
+#include "io/error.hpp"
 #include "io/polled_sockets.hpp"
 #include "io/port_pairs.hpp"
 #include "io/ticker.hpp"
@@ -92,6 +93,7 @@ struct MediaThread::Impl {
     void operator()(const RecordLeg& what);
     void operator()(const CloseLeg& what);
 
+    bool start_clock();
     PlacedRoom& room_for(RoomId id);
     void detach(media::LegId id, PlacedLeg& leg);
     void receive(PlacedLeg& leg);
@@ -138,14 +140,14 @@ struct MediaThread::Impl {
 
 void MediaThread::Impl::run(const std::vector<MediaCommand>& commands) {
     for (const auto& command : commands) std::visit(*this, command.what);
-    if (rooms.empty()) clock.reset();
+    if (legs.empty()) clock.reset();
     report();
 }
 
 void MediaThread::Impl::operator()(const OpenLeg& what) {
     auto bound = what.port == 0 ? ports.open(options.address, options.receive_buffer, options.dscp)
                                 : io::PortPairs::open_at({options.address, what.port}, options.receive_buffer, options.dscp);
-    if (!bound) return say({MediaEvent::Kind::open_failed, what.leg});
+    if (!bound || !start_clock()) return say({MediaEvent::Kind::open_failed, what.leg});
     const auto now = worker.loop().now();
     const auto ntp_at_zero = media::ntp_of(now.wall.time_since_epoch().count()) - media::ntp_length_of(micros_of(now.steady));
     LegPath path(static_cast<std::uint32_t>(random.next()), random.next(), ntp_at_zero);
@@ -158,13 +160,20 @@ void MediaThread::Impl::operator()(const OpenLeg& what) {
     say({MediaEvent::Kind::opened, what.leg, bound->local});
 }
 
+bool MediaThread::Impl::start_clock() {
+    if (clock) return true;
+    next_beat = reported_beat = 0;
+    try {
+        clock.emplace(worker.loop(), kBeat, [this](base::Now, std::uint64_t number) { beat(number); });
+    } catch (const io::StartupError&) {  // no descriptor left
+        return false;
+    }
+    return true;
+}
+
 PlacedRoom& MediaThread::Impl::room_for(RoomId id) {
     auto& slot = rooms[id];
     if (!slot) slot = std::make_unique<PlacedRoom>(options.policy, next_phase++ % kPhases);
-    if (!clock) {
-        next_beat = reported_beat = 0;
-        clock.emplace(worker.loop(), kBeat, [this](base::Now, std::uint64_t number) { beat(number); });
-    }
     return *slot;
 }
 
