@@ -1,5 +1,6 @@
 """A SIP client of the tests' own: raw text over one socket, so that nothing of ours is on both sides."""
 import hashlib
+import itertools
 import os
 import re
 import socket
@@ -10,9 +11,10 @@ from harness import Failed
 
 
 class Agent:
+    numbers = itertools.count(1)
+
     def __init__(self, site, last, transport="udp", to=None):
         self.site, self.transport = site, transport
-        self.sequence = 0
         self.name = f"{last}x{os.getpid()}"
         ip, port = (to or (site.ip(20), 5060))
         if transport == "udp":
@@ -44,9 +46,12 @@ class Agent:
         self.buffer = rest[length:]
         return (head + b"\r\n\r\n" + rest[:length]).decode()
 
+    def branch(self):
+        """No other's in this process: a later agent may come by the port of an earlier one, whose transactions live on for 32 s (RFC 3261 §17.2.3)."""
+        return f"z9hG4bK{self.name}x{next(Agent.numbers)}"
+
     def send(self, method, uri, call_id, cseq, to_tag="", headers="", body="", user="nobody", to=None):
-        self.sequence += 1
-        branch = f"z9hG4bK{self.name}{self.sequence}"
+        branch = self.branch()
         tag = f";tag={to_tag}" if to_tag else ""
         kind = "Content-Type: application/sdp\r\n" if body else ""
         self.sent = (f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/{'UDP' if self.transport == 'udp' else 'TLS'} {self.local};branch={branch};rport\r\n"
@@ -55,16 +60,17 @@ class Agent:
         self.socket.sendall(self.sent)
         return branch
 
-    def final(self, cseq_method):
+    def final(self, *lines):
+        """The final answer that has these lines; others belong to other requests."""
         while True:
             response = self.receive()
-            if response.startswith("SIP/2.0 1") or cseq_method not in response:
+            if response.startswith("SIP/2.0 1") or any(line not in response for line in lines):
                 continue
             return int(response.split()[1]), response
 
     def transact(self, method, uri, call_id, cseq, **parts):
         branch = self.send(method, uri, call_id, cseq, **parts)
-        code, response = self.final(f"CSeq: {cseq} {method}")
+        code, response = self.final(f"CSeq: {cseq} {method}", f"Call-ID: {call_id}\r\n")
         if method == "INVITE" and code >= 300:  # the ACK of a refusal belongs to the INVITE's transaction
             tag = response.split("\r\nTo:", 1)[1].split("\r\n", 1)[0].split("tag=", 1)[1]
             self.socket.sendall((f"ACK {uri} SIP/2.0\r\nVia: SIP/2.0/{'UDP' if self.transport == 'udp' else 'TLS'} {self.local};branch={branch};rport\r\n"

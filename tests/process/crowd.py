@@ -6,7 +6,9 @@ Voices: one RTP socket a leg on another thread; what came back stays there with 
 import bisect
 import contextlib
 import heapq
+import itertools
 import math
+import os
 import random
 import re
 import selectors
@@ -43,6 +45,8 @@ class Call:
 
 
 class Crowd:
+    numbers = itertools.count(1)  # of branches: a later crowd may come by an earlier one's port
+
     def __init__(self, ip, to):
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -50,7 +54,7 @@ class Crowd:
         self.socket.settimeout(0.05)
         self.ip, self.to = ip, to
         self.local = "%s:%d" % self.socket.getsockname()
-        self.calls, self.sequence = {}, 0
+        self.calls = {}
         self.open, self.due = {}, []  # branch → request bytes; (when, branch, interval, until)
         self.lock = threading.RLock()
         self.changed = threading.Condition(self.lock)
@@ -109,8 +113,7 @@ class Crowd:
 
     # Their SIP
     def request(self, call, method, cseq, headers="", body="", branch=None):
-        self.sequence += 1
-        branch = branch or f"z9hG4bK{self.sequence}x{id(self) & 0xffffff:x}"
+        branch = branch or f"z9hG4bK{os.getpid()}x{next(Crowd.numbers)}"
         tag = f";tag={call.tag}" if call.tag and method != "CANCEL" else ""
         kind = "Content-Type: application/sdp\r\n" if body else ""
         text = (f"{method} {call.uri} SIP/2.0\r\nVia: SIP/2.0/UDP {self.local};branch={branch};rport\r\nMax-Forwards: 70\r\n"

@@ -83,9 +83,8 @@ class Phone(agent.Agent):
         if cseq is None:
             call["cseq"] += 1
         if "local" in call:  # the bridge called us: our From is its To
-            self.sequence += 1
             kind = "" if "Content-Type" in headers or not body else "Content-Type: application/sdp\r\n"
-            self.socket.sendall((f"{method} {call['target']} SIP/2.0\r\nVia: SIP/2.0/UDP {self.local};branch=z9hG4bK{self.name}{self.sequence};rport\r\n"
+            self.socket.sendall((f"{method} {call['target']} SIP/2.0\r\nVia: SIP/2.0/UDP {self.local};branch={self.branch()};rport\r\n"
                                  f"Max-Forwards: 70\r\nFrom: {call['local']}\r\nTo: {call['remote']}\r\nCall-ID: {call['call_id']}\r\n"
                                  f"CSeq: {cseq or call['cseq']} {method}\r\nContact: <sip:{self.user}@{self.local}>\r\n{headers}{kind}"
                                  f"Content-Length: {len(body)}\r\n\r\n{body}").encode())
@@ -98,8 +97,7 @@ class Phone(agent.Agent):
 
     def raw(self, method, call, headers, body):
         """As `send`, with a content type of its own."""
-        self.sequence += 1
-        self.socket.sendall((f"{method} {call['uri']} SIP/2.0\r\nVia: SIP/2.0/UDP {self.local};branch=z9hG4bK{self.name}{self.sequence};rport\r\nMax-Forwards: 70\r\n"
+        self.socket.sendall((f"{method} {call['uri']} SIP/2.0\r\nVia: SIP/2.0/UDP {self.local};branch={self.branch()};rport\r\nMax-Forwards: 70\r\n"
                              f"From: <sip:{self.user}@example.org>;tag=f{call['call_id']}\r\nTo: <{call['uri']}>;tag={call['tag']}\r\nCall-ID: {call['call_id']}\r\n"
                              f"CSeq: {call['cseq']} {method}\r\nContact: <sip:{self.user}@{self.local}>\r\n{headers}Content-Length: {len(body)}\r\n\r\n{body}").encode())
 
