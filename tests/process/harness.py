@@ -152,6 +152,15 @@ class CannedDirectory:
             one.close()
 
 
+def greets(path):
+    """Whether a daemon answers on its control socket: only then are its other sockets open too."""
+    try:
+        Control(path).close()
+    except OSError:
+        return False
+    return True
+
+
 class Site:
     """The five daemons of one site. `with Site() as site:` starts them all, stops them all, and fails when one crashed."""
 
@@ -282,12 +291,7 @@ class Site:
         process = self.processes[name]
         if process.poll() is not None:
             raise Failed(f"{name} ended with {process.returncode}: {self.path(name + '.log').read_text()[-2000:]}")
-        try:
-            control = Control(self.path(f"{name}.sock"))
-        except OSError:
-            return False
-        control.close()
-        return True
+        return greets(self.path(f"{name}.sock"))
 
     def listens(self, name):
         with socket.socket(socket.AF_UNIX) as control:

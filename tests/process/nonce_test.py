@@ -52,7 +52,7 @@ def start_second_proxy(site):
     text = site.configuration("sip-proxy").replace(site.ip(20), site.ip(21)).replace("sip-proxy.sock", "second.sock")
     file.write_text(text)
     process = subprocess.Popen([program("sip-proxy"), "-c", str(file)], stderr=open(site.path("second.log"), "w"))
-    eventually(lambda: site.path("second.sock").exists(), "the second proxy's socket")
+    eventually(lambda: harness.greets(site.path("second.sock")), "the second proxy's socket")
     return process
 
 
