@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 #include "base/check.hpp"
@@ -93,10 +94,11 @@ void encode(G711 law, std::span<const std::int16_t> in, std::span<std::uint8_t> 
 
 std::uint8_t silence(G711 law) { return law == G711::pcmu ? 0xff : 0xd5; }
 
-// Every packet of every leg comes through here: four sums side by side take a third of the time of one.
+// Every packet of every leg comes through here. Most are silence, one code over and over; for the others four sums side by side take a third of the time of one.
 int level(G711 law, std::span<const std::uint8_t> in) {
     if (in.empty()) return 0;
     const auto& table = kMagnitude[static_cast<std::size_t>(law)];
+    if (std::memcmp(in.data(), in.data() + 1, in.size() - 1) == 0) return table[in.front()];
     unsigned one = 0, two = 0, three = 0, four = 0;
     std::size_t i = 0;
     for (; i + 4 <= in.size(); i += 4) {

@@ -1,6 +1,7 @@
 #include "media/jitter_buffer.hpp"
 
 #include <algorithm>
+#include <cstring>
 #include <limits>
 #include <numeric>
 
@@ -20,6 +21,22 @@ constexpr Micros kNotWorthIt = 2'500;  // to lengthen or shorten: less than any 
 constexpr Micros kNoWait = std::numeric_limits<Micros>::max();
 
 constexpr Micros round_up(Micros value, Micros step) { return (value + step - 1) / step * step; }
+
+// What silence is in G.711 and in L16. Most packets of a conference are that, from its first octet to its last: they are told, not held.
+constexpr std::array<std::uint8_t, 5> kSilences{0xff, 0x7f, 0xd5, 0x55, 0x00};
+constexpr std::size_t kLongestUniform = 960;
+constexpr auto kUniform = [] {
+    std::array<std::array<std::uint8_t, kLongestUniform>, kSilences.size()> payloads{};
+    for (std::size_t i = 0; i < payloads.size(); ++i) payloads[i].fill(kSilences[i]);
+    return payloads;
+}();
+
+std::optional<std::uint16_t> uniform_of(Bytes payload) {
+    if (payload.empty() || payload.size() > kLongestUniform) return std::nullopt;
+    const auto at = std::ranges::find(kSilences, payload.front()) - kSilences.begin();
+    if (at == kSilences.size() || std::memcmp(payload.data(), kUniform[static_cast<std::size_t>(at)].data(), payload.size()) != 0) return std::nullopt;
+    return static_cast<std::uint16_t>(at);
+}
 
 }  // namespace
 
@@ -100,14 +117,17 @@ void JitterBuffer::learn_step(Micros length) {
 bool JitterBuffer::store(Slot& into, Bytes payload) {
     into.offset = 0;
     into.size = static_cast<std::uint16_t>(payload.size());
-    if (payload.empty()) return true;
+    const auto same = uniform_of(payload);
+    into.uniform = uniform_ = same.has_value();
+    if (same) into.offset = *same;
+    if (same || payload.empty()) return true;
     auto at = place_for(payload.size());
     while (!at && forget_oldest()) at = place_for(payload.size());
     if (!at) return false;
     into.offset = static_cast<std::uint16_t>(*at);
     end_ = *at + payload.size();
     blocks_[(first_block_ + block_count_++) % kSlots] = {static_cast<std::uint8_t>(&into - slots_.data()), into.offset, into.size};
-    std::ranges::copy(payload, octets_.begin() + static_cast<std::ptrdiff_t>(*at));
+    std::memcpy(octets_.data() + *at, payload.data(), payload.size());
     return true;
 }
 
@@ -115,7 +135,7 @@ bool JitterBuffer::store(Slot& into, Bytes payload) {
 std::optional<std::size_t> JitterBuffer::place_for(std::size_t size) {
     const auto is_dead = [this](const Block& block) {
         const Slot& owner = slots_[block.slot];
-        return !owner.owns_octets() || owner.size == 0 || owner.offset != block.offset;
+        return !has_payload(owner) || owner.uniform || owner.size == 0 || owner.offset != block.offset;
     };
     for (; block_count_ > 0 && is_dead(blocks_[first_block_]); --block_count_) first_block_ = (first_block_ + 1) % kSlots;
     if (block_count_ == 0) return 0;
@@ -130,7 +150,7 @@ bool JitterBuffer::forget_oldest() {
     for (unsigned back = kKept; back > 0; --back) {
         const auto sequence = static_cast<std::uint16_t>(next_ - back);
         Slot& one = slot(sequence);
-        if (one.state != Slot::State::kept || one.sequence != sequence) continue;
+        if (one.state != Slot::State::kept || one.sequence != sequence || one.uniform) continue;
         one.state = Slot::State::free;
         return true;
     }
@@ -139,17 +159,22 @@ bool JitterBuffer::forget_oldest() {
 
 std::optional<Bytes> JitterBuffer::payload(std::uint16_t sequence) const {
     const Slot& one = slot(sequence);
-    if (!one.owns_octets() || one.sequence != sequence) return std::nullopt;
-    return Bytes(octets_).subspan(one.offset, one.size);
+    if (!has_payload(one) || one.sequence != sequence) return std::nullopt;
+    return one.uniform ? Bytes(kUniform[one.offset]).first(one.size) : Bytes(octets_).subspan(one.offset, one.size);
 }
 
 void JitterBuffer::prefetch_slots() const {
     base::prefetch(slot(next_));
-    base::prefetch(slot(static_cast<std::uint16_t>(next_ - kKept)));
+    base::prefetch(slot(static_cast<std::uint16_t>(newest_ + 1)));
+    if (uniform_) return;
     base::prefetch(blocks_[first_block_]);
     base::prefetch(blocks_[(first_block_ + block_count_) % kSlots]);
     constexpr std::size_t kUsual = 160;  // octets of a packet
     base::prefetch(octets_.data() + end_, octets_.data() + std::min(end_ + kUsual, octets_.size()));
+}
+
+void JitterBuffer::prefetch_payload() const {
+    if (const Slot& one = slot(next_); holds(next_) && !one.uniform) base::prefetch(octets_.data() + one.offset, octets_.data() + one.offset + one.size);
 }
 
 // A packet whose turn was given up: so much more delay would have saved it, less what was asked for since.
@@ -188,7 +213,6 @@ void JitterBuffer::advance(bool played) {
         one.length = asked_;
         timestamp_ += ticks(length_);
     }
-    if (Slot& old = slot(static_cast<std::uint16_t>(next_ - kKept)); old.state == Slot::State::kept) old.state = Slot::State::free;
     ++next_;
     // An emptied buffer: the newest is always the one before next_ at least.
     if (!anything_newer()) newest_ = static_cast<std::uint16_t>(next_ - 1);

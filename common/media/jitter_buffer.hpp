@@ -58,9 +58,10 @@ public:
     std::uint64_t skipped() const { return skipped_; }  // packets left out because too much had piled up
     std::uint64_t missed() const { return missed_; }    // pulls that found nothing in the middle of sound: under-runs
 
-    // What the next insert and pull will read: first what is always read, which then tells the rest.
+    // What the next insert and pull will read: first what is always read, which then tells the rest, and that the last.
     void prefetch() const { base::prefetch(&limits_, this + 1); }
     void prefetch_slots() const;
+    void prefetch_payload() const;
 
 private:
     static constexpr unsigned kSlots = 64;
@@ -70,12 +71,12 @@ private:
         enum class State : std::uint8_t { free, held, kept, given_up };
         State state = State::free;
         bool marker : 1 = false, silence : 1 = false, pause : 1 = false;
+        bool uniform : 1 = false;  // one octet over and over, `offset` tells which; nothing of it is in the ring
         std::uint16_t sequence = 0;
         std::uint16_t offset = 0, size = 0;
         std::uint32_t timestamp = 0;
         std::uint32_t length = 0;  // microseconds; given_up: what `asked_` was
         Micros arrival = 0;        // given_up: when that was
-        bool owns_octets() const { return state == State::held || state == State::kept; }
     };
     struct Block {  // octets of the ring, in the order in which they were taken
         std::uint8_t slot = 0;
@@ -85,6 +86,9 @@ private:
     Slot& slot(std::uint16_t sequence) { return slots_[sequence % kSlots]; }
     const Slot& slot(std::uint16_t sequence) const { return slots_[sequence % kSlots]; }
     bool holds(std::uint16_t sequence) const { return slot(sequence).state == Slot::State::held && slot(sequence).sequence == sequence; }
+    bool has_payload(const Slot& one) const {
+        return one.state == Slot::State::held || (one.state == Slot::State::kept && sequence_distance(next_, one.sequence) <= static_cast<int>(kKept));
+    }
     bool anything_newer() const { return sequence_distance(newest_, next_) >= 0; }
     void clear();
     void start_at(const RtpPacket& packet);
@@ -111,6 +115,7 @@ private:
     std::vector<std::uint8_t> octets_;
     unsigned first_block_ = 0, block_count_ = 0;
     std::size_t end_ = 0;  // of the newest block
+    bool uniform_ = false;  // the payload stored last
 
     Micros now_ = 0;
     bool started_ = false;

@@ -48,6 +48,7 @@ public:
         base::prefetch(pieces_[first_ % kPieces]);
         base::prefetch(pieces_[end_ % kPieces]);
     }
+    void prefetch_payload() const { jitter_.prefetch_payload(); }
 
 private:
     struct Piece {

@@ -94,6 +94,12 @@ TEST_CASE("the level of code bytes is the mean magnitude of their samples", "[g7
         CHECK(level(law, quiet) <= 8);
         std::array<std::uint8_t, 4> codes{encoded(law, 1000), encoded(law, -1000), encoded(law, 3000), encoded(law, -3000)};
         CHECK(level(law, codes) == Approx(2000).epsilon(0.03));
+        for (int code = 0; code < 256; ++code) {  // one code alone, and the same beside its mirror image
+            const std::vector<std::uint8_t> alone(160, static_cast<std::uint8_t>(code));
+            auto mirrored = alone;
+            mirrored.back() ^= 0x80;
+            CHECK(level(law, alone) == level(law, mirrored));
+        }
         CHECK(level(law, {}) == 0);
     }
 }

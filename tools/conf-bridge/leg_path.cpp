@@ -58,7 +58,7 @@ void LegPath::note_sent(std::span<const std::uint8_t, media::kRtpHeader> header,
 std::span<const std::uint8_t> LegPath::compose(std::span<const std::uint8_t> header, std::span<const std::uint8_t> payload, Scratch& scratch) {
     const std::size_t size = header.size() + payload.size();
     if ((keyed_ && !seal_) || size + media::kSrtpOverhead > scratch.size()) return {};
-    std::ranges::copy(payload, std::ranges::copy(header, scratch.begin()).out);
+    std::copy_n(payload.data(), payload.size(), std::copy_n(header.data(), header.size(), scratch.data()));
     const auto sealed = keyed_ ? seal_->protect(scratch, size) : size;
     return sealed ? std::span<const std::uint8_t>(scratch).first(*sealed) : std::span<const std::uint8_t>();
 }
