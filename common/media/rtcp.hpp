@@ -10,6 +10,7 @@
 #include <optional>
 #include <string_view>
 
+#include "base/prefetch.hpp"
 #include "media/rtp.hpp"
 
 namespace confab::media {
@@ -78,6 +79,7 @@ public:
     RtcpSession(std::uint32_t ssrc, std::uint64_t name, std::uint64_t ntp_at_zero);
     void set_clock_rate(std::uint32_t rate) { clock_rate_ = rate; }
 
+    void prefetch() const { base::prefetch(&clock_rate_, &last_report_); }  // what every packet reads
     void received(const RtpPacket& packet, Micros arrival) { reception_.receive(packet, arrival, clock_rate_); }
     void sent(std::uint32_t timestamp, std::size_t payload, Micros now);
     bool receive(Bytes compound, Micros now);  // false: malformed

@@ -36,7 +36,11 @@ public:
     Verdict receive_rtp(const base::SocketAddress& source, std::span<std::uint8_t>& packet, media::Micros arrival);
     Verdict receive_rtcp(const base::SocketAddress& source, std::span<std::uint8_t> packet, media::Micros now);
 
-    // Of the keys that way; see media::Srtp.
+    // What every packet will read; then that of the keys that way, see media::Srtp.
+    void prefetch() const {
+        base::prefetch(&ssrc_, &rtcp_);
+        rtcp_.prefetch();
+    }
     void prefetch(media::Srtp::Direction way) const {
         if (const auto& srtp = of(way)) srtp->prefetch();
     }

@@ -1,6 +1,7 @@
 #include "conf-bridge/media_thread.hpp"
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -49,7 +50,10 @@ struct PlacedLeg {
     LegPath path;
     std::optional<io::Datagrams> door;  // RTP of everybody else: until the leg's source is known, the leg's too
     std::optional<io::Datagrams> rtcp;
-    void prefetch() const { base::prefetch(&id, &door); }
+    void prefetch() const {
+        base::prefetch(&id, &path);
+        path.prefetch();
+    }
 
     base::SocketAddress source;  // that `direct` is, or should be, connected to
 
@@ -95,6 +99,7 @@ struct MediaThread::Impl {
 
     bool start_clock();
     PlacedRoom& room_for(RoomId id);
+    void remove(RoomId id);
     void detach(media::LegId id, PlacedLeg& leg);
     void receive(PlacedLeg& leg);
     void receive_at_door(media::LegId id, std::span<io::Datagram> batch);
@@ -126,6 +131,7 @@ struct MediaThread::Impl {
     std::shared_ptr<io::Datagrams::Buffers> buffers;
     std::unordered_map<std::uint32_t, std::unique_ptr<PlacedLeg>> legs;
     std::unordered_map<RoomId, std::unique_ptr<PlacedRoom>> rooms;
+    std::array<std::vector<PlacedRoom*>, kPhases> phases;
     std::optional<io::Ticker> clock;
     std::uint64_t next_beat = 0, reported_beat = 0;
     unsigned next_phase = 0;
@@ -173,15 +179,24 @@ bool MediaThread::Impl::start_clock() {
 
 PlacedRoom& MediaThread::Impl::room_for(RoomId id) {
     auto& slot = rooms[id];
-    if (!slot) slot = std::make_unique<PlacedRoom>(options.policy, next_phase++ % kPhases);
+    if (!slot) {
+        slot = std::make_unique<PlacedRoom>(options.policy, next_phase++ % kPhases);
+        phases[slot->phase].push_back(slot.get());
+    }
     return *slot;
+}
+
+void MediaThread::Impl::remove(RoomId id) {
+    const auto gone = rooms.find(id);
+    std::erase(phases[gone->second->phase], gone->second.get());
+    rooms.erase(gone);
 }
 
 void MediaThread::Impl::detach(media::LegId id, PlacedLeg& leg) {
     if (!leg.place) return;
     leg.stream = leg.place->room.remove(id);
     std::erase(leg.place->legs, &leg);
-    if (leg.place->room.empty()) rooms.erase(leg.room);
+    if (leg.place->room.empty()) remove(leg.room);
     leg.place = nullptr;
 }
 
@@ -347,8 +362,7 @@ void MediaThread::Impl::beat(std::uint64_t number) {
         next_beat = number - (kPhases - 1);
     }
     for (; next_beat <= number; ++next_beat)
-        for (auto& [id, placed] : rooms)
-            if (placed->phase == next_beat % kPhases) tick(*placed);
+        for (auto* placed : phases[next_beat % kPhases]) tick(*placed);
     if (number >= reported_beat + kReportBeats) {
         reported_beat = number;
         measure();
