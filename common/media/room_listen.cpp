@@ -79,8 +79,8 @@ void Room::Impl::listen_to_all(std::vector<RoomEvent>& events, const Fetch& fetc
     for (std::size_t i = 0; i < std::min(kAhead, legs.size()); ++i) legs[i]->prefetch();
     for (std::size_t i = 0; i < legs.size(); ++i) {
         listening = legs[i].get();
-        if (i + kAhead < legs.size()) legs[i + kAhead]->prefetch();
         if (fetch) fetch(listening->id);
+        if (i + kAhead < legs.size()) legs[i + kAhead]->prefetch();
         if (i + 2 < legs.size()) legs[i + 2]->playout.prefetch_packets();
         if (i + 1 < legs.size()) legs[i + 1]->playout.prefetch_payload();
         if (!pending.empty()) events.insert(events.end(), pending.begin(), pending.end());

@@ -23,6 +23,7 @@ namespace {
 constexpr std::size_t kLargestDatagram = 2048;
 constexpr int kMostBatches = 8;  // of a leg in a tick
 constexpr unsigned kPhases = 4;
+constexpr std::size_t kLegsAhead = 3;
 constexpr base::milliseconds kBeat{5}, kTick{20};
 constexpr std::uint64_t kReportBeats = 200;  // once a second, for counts that change without events
 
@@ -60,6 +61,24 @@ struct PlacedLeg {
     RoomId room = kLobby;
     std::optional<media::LegStream> stream;  // between rooms
     std::shared_ptr<media::SoundSink> sink;
+};
+
+// Over a room's legs in their order. Each is met once in a tick, so that no cache holds it: its state comes from memory while those before it are served.
+struct Walk {
+    std::span<PlacedLeg* const> legs;
+    media::Srtp::Direction way;
+    std::size_t at = 0;
+
+    Walk(const std::vector<PlacedLeg*>& all, media::Srtp::Direction direction) : legs(all), way(direction) {
+        for (auto* leg : legs.first(std::min(legs.size(), kLegsAhead))) leg->prefetch();
+    }
+    PlacedLeg& step() { return *legs[at++]; }
+    void fetch_ahead() const {
+        const auto left = legs.subspan(at);
+        if (left.size() >= kLegsAhead) left[kLegsAhead - 1]->prefetch();
+        if (left.size() > 1) left[1]->path.prefetch(way);
+        if (!left.empty()) left[0]->path.prefetch_keys(way);
+    }
 };
 
 }  // namespace
@@ -101,7 +120,7 @@ struct MediaThread::Impl {
     PlacedRoom& room_for(RoomId id);
     void remove(RoomId id);
     void detach(media::LegId id, PlacedLeg& leg);
-    void receive(PlacedLeg& leg);
+    void receive(PlacedLeg& leg, const Walk* walk = nullptr);
     void receive_at_door(media::LegId id, std::span<io::Datagram> batch);
     void take(PlacedLeg& leg, const base::SocketAddress& source, std::span<std::uint8_t> packet, media::Micros arrival, media::Micros early);
     void follow(PlacedLeg& leg);
@@ -318,13 +337,18 @@ void MediaThread::Impl::follow(PlacedLeg& leg) {
     if (leg.path.source() != leg.source) follow(leg);
 }
 
-void MediaThread::Impl::receive(PlacedLeg& leg) {
-    if (!leg.direct) return;
+// What comes next is fetched behind the call to the kernel, which has its own lines to wait for, and before keys are at work, which need none.
+void MediaThread::Impl::receive(PlacedLeg& leg, const Walk* walk) {
+    if (!leg.direct) {
+        if (walk) walk->fetch_ahead();
+        return;
+    }
     // One packet a tick is the usual; another is looked for where the last tick's number was not that, or this one is old.
     bool one_alone = std::exchange(leg.arrived, 0) == 1;
     for (int batches = 0; batches < kMostBatches; ++batches) {
         const auto most = one_alone ? 1 : io::PolledSockets::kBatch;
         const auto arrivals = sockets.receive(leg.direct, most);
+        if (walk) std::exchange(walk, nullptr)->fetch_ahead();
         leg.arrived += arrivals.size();
         for (const auto& arrival : arrivals) {
             const auto early = micros_of(arrival.age);
@@ -396,27 +420,23 @@ void MediaThread::Impl::tick(PlacedRoom& placed) {
     polled_at = micros_of(worker.loop().now().steady);
     placed.next_tick = polled_at + micros_of(kTick);
     sockets.begin();
-    const auto& all = placed.legs;
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, all.size()); ++i) all[i]->prefetch();
-    std::size_t at = 0;
-    auto way = media::Srtp::Direction::receive;
-    const auto step = [&] {
-        if (at + 3 < all.size()) all[at + 3]->prefetch();
-        if (at + 2 < all.size()) all[at + 2]->path.prefetch(way);
-        if (at + 1 < all.size()) all[at + 1]->path.prefetch_keys(way);
-        return all[at++];
-    };
-    placed.room.tick(output, [&](media::LegId) { receive(*step()); });
+    Walk heard(placed.legs, media::Srtp::Direction::receive);
+    placed.room.tick(output, [&](media::LegId) {
+        auto& leg = heard.step();
+        receive(leg, &heard);
+    });
     counts.dropped_digits += output.dropped_digits;
-    at = 0;
-    way = media::Srtp::Direction::send;
+    Walk told(placed.legs, media::Srtp::Direction::send);
     PlacedLeg* leg = nullptr;
     for (const auto& packet : output.packets) {
-        while (!leg || leg->id != packet.leg) leg = step();
+        while (!leg || leg->id != packet.leg) {
+            leg = &told.step();
+            told.fetch_ahead();
+        }
         send(*leg, packet);
     }
     record(placed);
-    for (auto* each : all)
+    for (auto* each : placed.legs)
         if (polled_at >= each->next_report) report_to(*each, false);
     for (const auto& event : output.events) {
         using From = media::RoomEvent::Kind;
