@@ -8,7 +8,7 @@
 namespace confab::media {
 namespace {
 
-constexpr Micros kMargin = 1'000;      // earlier than needed: less is nearly late
+constexpr Micros kMargin = 500;        // earlier than needed: less is nearly late
 constexpr Micros kConceal = 60'000;    // worth concealing; then silence is kinder than a repeated sound
 constexpr Micros kPause = 200'000;     // of nothing: the sender has paused
 constexpr Micros kTooLate = 200'000;   // a packet later than this is a stray, not the network's habit
@@ -167,6 +167,8 @@ void JitterBuffer::prefetch_slots() const {
     base::prefetch(slot(next_));
     base::prefetch(slot(static_cast<std::uint16_t>(newest_ + 1)));
     if (uniform_) return;
+    // Whose octets come free now, and who has them next.
+    for (unsigned back : {kKept + 1, kKept}) base::prefetch(slot(static_cast<std::uint16_t>(next_ - back)));
     base::prefetch(blocks_[first_block_]);
     base::prefetch(blocks_[(first_block_ + block_count_) % kSlots]);
     constexpr std::size_t kUsual = 160;  // octets of a packet
@@ -174,7 +176,7 @@ void JitterBuffer::prefetch_slots() const {
 }
 
 void JitterBuffer::prefetch_payload() const {
-    if (const Slot& one = slot(next_); holds(next_) && !one.uniform) base::prefetch(octets_.data() + one.offset, octets_.data() + one.offset + one.size);
+    if (const Slot& one = slot(next_); holds(next_) && !one.uniform && one.size > 0) base::prefetch(octets_.data() + one.offset, octets_.data() + one.offset + one.size);
 }
 
 // A packet whose turn was given up: so much more delay would have saved it, less what was asked for since.

@@ -38,6 +38,7 @@ class Phone:
     def __init__(self, site, last, transport):
         self.agent = Agent(site, last, transport, to=(site.ip(30), 5071 if transport == "tls" else 5070))
         self.contact = f"Contact: <sip:alice@{self.agent.local}>;expires=600\r\n"
+        self.call_id = f"phone{os.urandom(8).hex()}"
         code, answer = self.send(1)
         expect("REGISTER without credentials", code, (401,))
         self.challenge = md5_challenge(answer)
@@ -45,7 +46,7 @@ class Phone:
         self.refresh()
 
     def send(self, cseq, credentials=""):
-        return self.agent.transact("REGISTER", f"sip:{REALM}", f"phone{self.agent.name}", cseq, headers=self.contact + credentials,
+        return self.agent.transact("REGISTER", f"sip:{REALM}", self.call_id, cseq, headers=self.contact + credentials,
                                    user="alice", to=f"sip:alice@{REALM}")
 
     def refresh(self):

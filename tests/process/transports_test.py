@@ -36,10 +36,11 @@ class Caller:
             self.socket = (context or ssl.create_default_context(cafile=str(site.path("ca.pem")))).wrap_socket(self.socket, server_hostname=address[0])
         local = self.socket.getsockname()[:2]
         self.local = f"[{local[0]}]:{local[1]}" if family == socket.AF_INET6 else f"{local[0]}:{local[1]}"
+        self.call_id = os.urandom(8).hex()
 
     def ask(self, cseq, method="REGISTER", headers=""):
         request = (f"{method} sip:{REALM} SIP/2.0\r\nVia: SIP/2.0/{self.transport.upper()} {self.local};branch=z9hG4bK{os.urandom(8).hex()};rport\r\nMax-Forwards: 70\r\n"
-                   f"From: <sip:alice@{REALM}>;tag=1\r\nTo: <sip:alice@{REALM}>\r\nCall-ID: {self.local}\r\nCSeq: {cseq} {method}\r\n"
+                   f"From: <sip:alice@{REALM}>;tag=1\r\nTo: <sip:alice@{REALM}>\r\nCall-ID: {self.call_id}\r\nCSeq: {cseq} {method}\r\n"
                    f"Contact: <sip:alice@{self.local};transport={self.transport}>\r\n{headers}Content-Length: 0\r\n\r\n")
         self.socket.sendall(request.encode())
         while True:

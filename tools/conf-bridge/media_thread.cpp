@@ -331,6 +331,7 @@ void MediaThread::Impl::follow(PlacedLeg& leg) {
     const auto source = leg.path.source();
     if (source == leg.source) return;
     leg.source = source;
+    leg.arrived = 0;
     leg.direct = source.port == 0 ? io::Descriptor() : io::PolledSockets::open_beside(leg.door->socket(), source, options.receive_buffer, options.dscp);
     // Before it was connected, others could reach it, and one of them be the address that is believed rather.
     receive(leg);

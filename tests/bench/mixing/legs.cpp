@@ -350,7 +350,7 @@ void Callers::turn(Nanoseconds end) {
         if (bursting_ && time >= next_burst_) {
             if (burst_at_ != 0) missed_bursts_ += static_cast<std::uint64_t>(std::ranges::count(has_heard_, false)) - (burster_ % (legs_.size() / kListeners) == 0);
             std::ranges::fill(has_heard_, false);
-            burster_ = random_() % legs_.size();
+            burster_ = (burster_ + 1) % legs_.size();  // each in turn: its place in the 20 ms is its own, and all places are to count alike
             burst_at_ = 0;
             legs_[burster_].bursting = kBurstPackets;
             next_burst_ += kBurstEvery;
