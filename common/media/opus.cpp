@@ -43,7 +43,7 @@ constexpr std::uint32_t usual(std::uint32_t rate) { return rate <= 8000 ? 18000 
 std::uint32_t bitrate_of(const CodecFormat& format) { return std::clamp(format.bitrate > 0 ? format.bitrate : usual(format.rate), 500U, 510000U); }
 
 // Opus models a voice (SILK) or codes the sound as it is (CELT). Error correction and pauses in sending are the former's alone, and so is good speech at few bits.
-// With as many as these the latter is nearer to a mix of voices by 4 dB (three of them), in half the time.
+// With as many as these the latter is nearer to a mix of voices, in half the time.
 constexpr std::uint32_t kPlenty = 32'000;
 int application_of(const CodecFormat& format) {
     return format.fec || format.dtx || bitrate_of(format) < kPlenty ? OPUS_APPLICATION_VOIP : OPUS_APPLICATION_AUDIO;

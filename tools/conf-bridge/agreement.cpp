@@ -101,7 +101,7 @@ config::Table agreement_keys() {
         key("ptime", &AgreementKeys::ptime, "20", "Milliseconds of sound in a packet, where the caller asks for nothing else: 10, 20, 30, 40 or 60.")
             .between(10, 60)
             .is_live(),
-        key("opus-bitrate", &AgreementKeys::opus_bitrate, "32000", 
+        key("opus-bitrate", &AgreementKeys::opus_bitrate, "32000",
             "Bits a second of Opus; a caller may ask for less. 0: Opus decides. From 32000 on, without error correction and pauses, a mix is coded as it sounds, else as a voice.")
             .between(0, 510'000)
             .is_live(),

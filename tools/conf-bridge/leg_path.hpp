@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 
+#include "base/prefetch.hpp"
 #include "base/socket_address.hpp"
 #include "conf-bridge/media_link.hpp"
 #include "conf-bridge/source_latch.hpp"

@@ -102,6 +102,8 @@ int main() {
         for (const std::uint8_t complexity : {std::uint8_t{0}, std::uint8_t{5}, std::uint8_t{9}})
             measure({.kind = CodecKind::opus, .rate = rate, .complexity = complexity},
                     "opus at " + std::to_string(rate) + ", complexity " + std::to_string(complexity));
+    for (const bool fec : {true, false})
+        measure({.kind = CodecKind::opus, .rate = 48000, .bitrate = 32000, .fec = fec}, std::string("opus, 32 kbit/s, ") + (fec ? "a voice" : "as it sounds"));
     for (const std::uint32_t from : {8000U, 16000U, 48000U})
         for (const std::uint32_t to : {8000U, 16000U, 48000U})
             if (from != to) measure_resampling(from, to);

@@ -90,6 +90,12 @@ struct Stage {
         return in_time;
     }
 
+    void open_two() {
+        order(OpenLeg{{1}});
+        order(OpenLeg{{2}});
+        REQUIRE(until([&] { return find(MediaEvent::Kind::opened, 1) && find(MediaEvent::Kind::opened, 2); }));
+    }
+
     io::Loop loop;
     std::vector<MediaEvent> events;
     MediaCounts counts;
@@ -102,9 +108,7 @@ TEST_CASE("two legs of a room hear each other over real sockets", "[bridge]") {
     Stage stage;
     Caller alice(stage.loop, kLoud), bob(stage.loop, kQuiet);
     using enum MediaEvent::Kind;
-    stage.order(OpenLeg{{1}});
-    stage.order(OpenLeg{{2}});
-    REQUIRE(stage.until([&] { return stage.find(opened, 1) && stage.find(opened, 2); }));
+    stage.open_two();
     const auto to_alice = stage.find(opened, 1)->local, to_bob = stage.find(opened, 2)->local;
     CHECK(to_alice.port % 2 == 0);
     stage.order(AttachLeg{{1}, 5, alice.socket.local(), {}, false});
@@ -139,9 +143,7 @@ TEST_CASE("a leg's RTP follows its source, and others are counted", "[bridge]") 
     Stage stage;
     Caller signalled(stage.loop, kLoud), other(stage.loop, kLoud), moved(stage.loop, kLoud), bob(stage.loop, kQuiet);
     using enum MediaEvent::Kind;
-    stage.order(OpenLeg{{1}});
-    stage.order(OpenLeg{{2}});
-    REQUIRE(stage.until([&] { return stage.find(opened, 1) && stage.find(opened, 2); }));
+    stage.open_two();
     const auto to_leg = stage.find(opened, 1)->local, to_bob = stage.find(opened, 2)->local;
     stage.order(AttachLeg{{1}, 5, signalled.socket.local(), {}, false});
     stage.order(AttachLeg{{2}, 5, bob.socket.local(), {}, false});
@@ -173,9 +175,7 @@ TEST_CASE("a leg for whose source no socket can be had is served as well", "[bri
     Stage stage;
     Caller alice(stage.loop, kLoud), bob(stage.loop, kQuiet);
     using enum MediaEvent::Kind;
-    stage.order(OpenLeg{{1}});
-    stage.order(OpenLeg{{2}});
-    REQUIRE(stage.until([&] { return stage.find(opened, 1) && stage.find(opened, 2); }));
+    stage.open_two();
     rlimit usual{};
     getrlimit(RLIMIT_NOFILE, &usual);
     // From when the stage's own timers are open: no descriptor beyond those that there are.
