@@ -21,6 +21,7 @@ private:
     double phase_ = 0;
 };
 
+// Over all of the samples, wherever the tone's phase jumps in them.
 double tone_level_db(std::span<const std::int16_t> samples, double hertz, std::uint32_t rate);
 
 // `count` frequencies between 400 and 3,300 Hz, at random and apart enough to tell from one another and from each other's octaves; repeats when there are more legs than room.

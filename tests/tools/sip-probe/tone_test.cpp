@@ -51,6 +51,16 @@ TEST_CASE("a tone is measured at its own frequency and nowhere else") {
     CHECK(tone_level_db(std::vector<std::int16_t>(800, 0), 437, 8000) == kSilenceDb);
 }
 
+TEST_CASE("a tone whose phase jumps is as loud as it was") {
+    for (const std::size_t lost : {3u, 5u, 8u}) {
+        ToneMaker maker(1000, -20, 8000);
+        std::vector<std::int16_t> audio(3200);
+        maker.add_to(audio);
+        audio.erase(audio.begin() + 1600, audio.begin() + 1600 + static_cast<std::ptrdiff_t>(lost));
+        CHECK(tone_level_db(audio, 1000, 8000) == Approx(-20).margin(1));
+    }
+}
+
 TEST_CASE("chosen tones differ, and repeat only when there are more legs than frequencies") {
     base::Random random(base::Seed{1});
     const auto tones = choose_tones(24, random);
