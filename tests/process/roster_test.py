@@ -181,9 +181,9 @@ def test_lobby():
 
 
 def matrix(site, on_joined):
-    """Who hears whom among three legs after what `on_joined` does."""
+    """Who hears whom among three legs after what `on_joined` does, which has as long as it takes the first leg to sound its tone: 500 ms and a quarter of its turn."""
     events = site.subscribe("conf-bridge")
-    command = [program("sip-probe"), "conf", f"sip:{NUMBER}@example.org", "--legs", "3", "--turn", "800ms", "--json", "--proxy", site.bridge, "--header", "X-Passcode: 99"]
+    command = [program("sip-probe"), "conf", f"sip:{NUMBER}@example.org", "--legs", "3", "--turn", "1200ms", "--json", "--proxy", site.bridge, "--header", "X-Passcode: 99"]
     for user in ("alice", "bob", "carol"):
         command += ["--from", f"sip:{user}@example.org"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -191,7 +191,7 @@ def matrix(site, on_joined):
     while len(joined) < 3:
         event = events.event()
         if event.get("event") == "joined":
-            joined[event["identity"].split(":")[1].split("@")[0]] = str(event["member"])
+            joined[event["identity"].split(":")[1].split("@")[0]] = event["member"]
     events.close()
     on_joined(joined)
     output, _ = process.communicate(timeout=60 * harness.SLOW)
@@ -200,16 +200,16 @@ def matrix(site, on_joined):
 
 def test_who_hears_whom():
     with bridge() as site:
-        command = lambda *words: site.command("conf-bridge", *words)
+        tell = lambda verb, **arguments: site.ask("conf-bridge", verb, conference=NUMBER, **arguments)
 
         def only_the_host_talks(member):
-            command("host", NUMBER, member["bob"])
-            command("mute-all", NUMBER)
-            command("lock", NUMBER)
+            tell("host", member=member["bob"])
+            tell("mute-all")
+            tell("lock")
             late = site.probe("call", f"sip:{NUMBER}@example.org", "--header", "X-Passcode: 99", via=site.bridge, check=False)
             if late.returncode != 1:
                 raise Failed(f"a locked conference: {late.returncode} {late.stdout}{late.stderr}")
-        if (heard := matrix(site, lambda member: command("deafen", NUMBER, member["alice"]))) != [[False, False, False], [True, False, True], [True, True, False]]:
+        if (heard := matrix(site, lambda member: tell("deafen", member=member["alice"]))) != [[False, False, False], [True, False, True], [True, True, False]]:
             raise Failed(f"alice deaf: {heard}")
         if (heard := matrix(site, only_the_host_talks)) != [[False, True, False], [False, False, False], [False, True, False]]:
             raise Failed(f"everybody but the host muted: {heard}")
