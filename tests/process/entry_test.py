@@ -98,6 +98,10 @@ class Caller:
         mark = len(self.heard)
         eventually(lambda: self.mean(mark) > 100, f"{what}: a prompt is heard", seconds)
 
+    def falls_silent(self, what, seconds=10):
+        mark = len(self.heard)
+        eventually(lambda: len(self.heard) > mark + 8000 and self.mean(-4000) < 100, f"{what}: silence", seconds)
+
     def row(self):
         """This caller's row in any roster, or None."""
         for conference in [row["conference"] for row in self.site.ask("conf-bridge", "list") or []]:
@@ -325,8 +329,10 @@ def locked_with_a_lobby_admits_one_by_one():
         keeper.joined("the host")
         keeper.key("*7")
         eventually(lambda: site.ask("conf-bridge", "list")[0]["locked"], "locked by keys")
+        keeper.falls_silent("after the lock")
         with Caller(site, "1700", passcode(), "guest") as guest:
             eventually(lambda: guest.row() and guest.row()["state"] == "waiting", "in the lobby")
+            keeper.speaks("that somebody waits")
             with Caller(site, "1700", passcode(), "second") as second:
                 eventually(lambda: second.row() and second.row()["state"] == "waiting", "in the lobby too")
                 site.command("conf-bridge", "admit", "1700", str(second.row()["member"]))

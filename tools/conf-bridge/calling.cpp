@@ -253,7 +253,7 @@ sip::Hop Core::call_hop() const {
     return {proxy.transport == "tcp" ? sip::Transport::tcp : sip::Transport::udp, proxy.address, {}, sip::kAnyListener};
 }
 
-// A number may be one that must not be shown; then only the last word about it is.
+// Short numbers too: they were dialled as such.
 std::string Core::shown(const Dial& dial) const {
     return config_.mask_numbers && !dial.target.number.empty() ? std::string("anonymous") : dial.target.uri;
 }
@@ -262,7 +262,7 @@ local::Value Core::row_of(const Dial& dial) const {
     return local::Value::object({{"dial", dial.id},
                                  {"conference", dial.conference},
                                  {"target", shown(dial)},
-                                 {"name", dial.name},
+                                 {"name", says_number(dial.name) ? std::string_view() : std::string_view(dial.name)},
                                  {"state", state_name(dial.state)},
                                  {"code", dial.code},
                                  {"attempt", dial.attempt},

@@ -113,7 +113,7 @@ Core::Outcome Core::members(std::string_view number) const {
     if (conference != conferences_.end())
         for (const auto& [member, id] : conference->second.members) reply.rows.push_back(row_of(*legs_.at(id.value)));
     for (const auto& [id, leg] : legs_)
-        if (leg->is_confirmed() && (leg->in_lobby() ? leg->number : leg->is_naming() ? leg->conference : "") == number) reply.rows.push_back(row_of(*leg));
+        if (leg->is_confirmed() && (leg->in_lobby() ? leg->number == number : leg->is_naming() && leg->conference == number)) reply.rows.push_back(row_of(*leg));
     if (reply.rows.empty() && conference == conferences_.end()) return std::unexpected(no_conference(number));
     return reply;
 }

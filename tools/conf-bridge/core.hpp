@@ -176,6 +176,7 @@ private:
     void wait(Turn turn, Leg& leg);
     void greet(Turn turn, Leg& leg);
     void announce(Turn turn, const Conference& conference, const Leg& about, PromptName tone, PromptName words);
+    void call_hosts(Turn turn, const Conference& conference);
     void host_came(Turn turn, Conference& conference);
     void host_went(Turn turn, Conference& conference);
     bool is_hosted(const Conference& conference);
@@ -346,6 +347,7 @@ private:
     bool admit_all(Turn turn, Conference& conference);
     bool set_locked(Turn turn, Conference& conference, bool locked);
     bool end(Turn turn, Conference& conference);
+    bool says_number(std::string_view text) const;
     bool is_masked(const Leg& leg) const;
     std::string shown(const Leg& leg) const;       // the identity that anyone outside may see: itself, or anonymous-N
     std::string shown_name(const Leg& leg) const;  // the name that goes with it

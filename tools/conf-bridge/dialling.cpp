@@ -16,17 +16,17 @@ std::unexpected<local::Failure> refuse(std::string code, std::string message) {
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-// Without the visual separators of RFC 3966 §5.1.1; empty for what is no number.
+// What has digits and no letter is a number, whatever stands between them: a gateway may drop all that is none.
+bool is_number(std::string_view text) {
+    return std::ranges::any_of(text, is_digit) && std::ranges::all_of(text, [](char c) { return is_digit(c) || std::string_view("+*#-_.!~'() ").contains(c); });
+}
+
+// Its digits, with * and #, and a + before them.
 std::string number_of(std::string_view text) {
     std::string number;
-    for (const char c : text) {
-        if (is_digit(c) || c == '*' || c == '#' || (c == '+' && number.empty()))
-            number += c;
-        else if (!std::string_view("-.() ").contains(c))
-            return {};
-    }
-    const bool has_digit = std::ranges::any_of(number, is_digit);
-    return has_digit && number.size() <= kLongestNumber ? number : std::string();
+    for (const char c : text)
+        if (is_digit(c) || c == '*' || c == '#' || (c == '+' && number.empty())) number += c;
+    return number;
 }
 
 bool is_user(std::string_view text) {
@@ -40,6 +40,7 @@ bool is_in(const std::vector<DialRange>& ranges, std::string_view number) {
 }
 
 std::expected<DialTarget, local::Failure> number_target(const OutboundKeys& keys, std::string number, bool may_be_conference) {
+    if (number.size() > kLongestNumber) return refuse("bad-target", "a number has at most 32 digits");
     if (is_in(keys.dial_denied, number)) return refuse("number-denied", "the number is in dial-denied");
     const bool is_allowed = is_in(keys.dial_prefixes, number);
     if (!is_allowed && !may_be_conference) return refuse("number-not-allowed", "no dial-prefixes allows the number");
@@ -55,14 +56,14 @@ std::expected<DialTarget, local::Failure> dial_target(const OutboundKeys& keys, 
     if (keys.dial_out == Switch::off || keys.dial_domains.empty() || keys.outbound_proxy.transport.empty())
         return refuse("dial-out-off", "dial-out is off");
     if (base::istarts_with(text, "tel:")) text.remove_prefix(4);
-    if (auto number = number_of(text); !number.empty()) return number_target(keys, std::move(number), may_be_conference);
+    if (is_number(text)) return number_target(keys, number_of(text), may_be_conference);
     const auto uri = sip::parse_uri(text);
     if (!uri || !base::iequals(uri->scheme, "sip") || uri->user.empty() || !uri->params.text.empty() || !uri->headers.empty() ||
         uri->port != 0)
         return refuse("bad-target", "expected a number, or sip:user@domain without port, parameters and headers");
     if (std::ranges::none_of(keys.dial_domains, [&](const std::string& domain) { return base::iequals(domain, uri->host); }))
         return refuse("other-domain", "the URI's domain is not one of dial-domains");
-    if (auto number = number_of(uri->user); !number.empty()) return number_target(keys, std::move(number), may_be_conference);
+    if (is_number(uri->user)) return number_target(keys, number_of(uri->user), may_be_conference);
     // A password would stand between user and host, where the parser drops it.
     const auto plain = "sip:" + std::string(uri->user) + '@' + std::string(uri->host);
     if (!is_user(uri->user) || !base::iequals(plain, text)) return refuse("bad-target", "expected sip:user@domain with a plain user part");

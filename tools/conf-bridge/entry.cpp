@@ -40,9 +40,9 @@ void Entry::miss(const Turn& turn, Refusal refusal, EntryState again, bool is_si
     if (++misses_ >= turn.rules.tries) refuse(refusal);
 }
 
-void Entry::vouch(bool host) {
+void Entry::vouch(Role role) {
     vouched_ = true;
-    host_ = host;
+    role_ = role;
 }
 
 void Entry::submitted() {
@@ -70,14 +70,14 @@ void Entry::settle_role(const Turn& turn) {
     const auto& given = turn.given;
     if (terms_.starts != 0 && turn.around.now < terms_.starts) return refuse(Refusal::not_started);
     if (terms_.ends != 0 && turn.around.now >= terms_.ends) return refuse(Refusal::ended);
-    if (vouched_) return take_place(turn);
+    if (vouched_) return settle_code(turn);
     if (given.host == false) return settle_code(turn);
     if (terms_.leader_pin.empty()) {
-        host_ = given.host == true && turn.rules.host_claim == HostClaim::believe;
+        if (given.host == true && turn.rules.host_claim == HostClaim::believe) role_ = Role::claimed_host;
         return settle_code(turn);
     }
     if (base::equal_in_constant_time(given.leader_pin, terms_.leader_pin)) {
-        host_ = true;
+        role_ = Role::host;
         return settle_code(turn);
     }
     if (given.host == true || !given.leader_pin.empty()) return unproven(turn);
@@ -99,7 +99,8 @@ void Entry::unproven(const Turn& turn) {
 
 void Entry::settle_code(const Turn& turn) {
     const auto needed = turn.around.running ? turn.around.security_code : std::string_view(terms_.security_code);
-    if (host_ || needed.empty() || base::equal_in_constant_time(turn.given.security_code, needed)) return take_place(turn);
+    const bool is_vouched = vouched_ && needed == terms_.security_code;
+    if (role_ == Role::host || is_vouched || needed.empty() || base::equal_in_constant_time(turn.given.security_code, needed)) return take_place(turn);
     const bool is_wrong = !turn.given.security_code.empty();
     turn.given.security_code.clear();
     if (turn.rules.wrong_security_code == WrongSecurityCode::refuse) {
@@ -110,21 +111,21 @@ void Entry::settle_code(const Turn& turn) {
     become(EntryState::security_code, Why::asked);
 }
 
-// A host may come into his locked conference, and into a full one that has none.
+// A host may come into his locked conference, and into a full one that has none; but a claim alone opens nothing.
 void Entry::take_place(const Turn& turn) {
     const auto& around = turn.around;
     if (around.busy) return refuse(Refusal::busy);
-    const bool barred = around.locked && !host_;
+    const bool barred = around.locked && role_ != Role::host;
     if (barred && !terms_.lobby) return refuse(Refusal::locked);
-    if (around.full && (!host_ || around.hosted)) return refuse(Refusal::full);
+    if (around.full && (!is_host() || around.hosted)) return refuse(Refusal::full);
     if (barred) return become(EntryState::lobby, Why::seated);
-    const bool waits = terms_.wait_for_host && !host_ && !around.hosted;
+    const bool waits = terms_.wait_for_host && !is_host() && !around.hosted;
     become(waits ? EntryState::waiting : EntryState::inside, Why::seated);
 }
 
 void Entry::key_pin(const Turn& turn, std::string_view digits) {
     if (base::equal_in_constant_time(digits, terms_.leader_pin)) {
-        host_ = true;
+        role_ = Role::host;
         return waits() ? become(EntryState::inside, Why::right) : settle_code(turn);
     }
     miss(turn, Refusal::pin, state_);

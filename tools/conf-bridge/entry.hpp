@@ -20,6 +20,9 @@
 
 namespace confab::bridge {
 
+// Who claims to be the host of a conference without a leader PIN is one to everybody, but opens no lock and no code with it.
+enum class Role : std::uint8_t { participant, claimed_host, host };
+
 enum class EntryState : std::uint8_t { resolving, passcode, leader_pin, security_code, waiting, lobby, inside, refused };
 
 enum class Refusal : std::uint8_t { none, unknown, passcode, pin, code, attempts, unavailable, not_started, ended, locked, full, busy };
@@ -55,7 +58,8 @@ class Entry {
 public:
     EntryState state() const { return state_; }
     Refusal refusal() const { return refusal_; }
-    bool is_host() const { return host_; }
+    bool is_host() const { return role_ != Role::participant; }
+    Role role() const { return role_; }
     bool wants_keys() const { return state_ == EntryState::passcode || state_ == EntryState::leader_pin || state_ == EntryState::security_code; }
     bool waits() const { return state_ == EntryState::waiting || state_ == EntryState::lobby; }
     bool was_spoken_to() const { return spoken_; }
@@ -64,7 +68,9 @@ public:
 
     void resolved(Verdict verdict, Terms terms, Parameters& given, const Surroundings& around, const EntryRules& rules);
     void keyed(std::string_view digits, Parameters& given, const Surroundings& around, const EntryRules& rules);
-    void vouch(bool host);  // nothing more is asked: a ticket or this bridge itself speaks for the caller
+    // A ticket or this bridge itself speaks for the caller: he is asked for nothing that the directory wants. A security code that a host has
+    // set since is another matter.
+    void vouch(Role role);
     void submitted();  // a keyed passcode went to the directory
     void let_in();
     void speak() { spoken_ = true; }  // to the caller, about something else
@@ -89,7 +95,8 @@ private:
     EntryState state_ = EntryState::resolving;
     Why why_ = Why::begun;
     Refusal refusal_ = Refusal::none;
-    bool host_ = false, spoken_ = false, vouched_ = false;
+    Role role_ = Role::participant;
+    bool spoken_ = false, vouched_ = false;
     std::uint32_t misses_ = 0;
     Terms terms_;
 };

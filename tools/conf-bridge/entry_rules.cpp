@@ -23,7 +23,8 @@ config::Table entry_keys() {
             "Whether a caller who claims nothing is asked for the leader PIN, where the conference has one. keyed: those who were asked for something "
             "before. While he waits for the host anyone may key it."),
         key("host-claim", &R::host_claim, "believe",
-            "Whether host-header alone makes a host where the conference has no leader PIN. ignore: nobody is, until a command says so."),
+            "Whether host-header alone makes a host where the conference has no leader PIN. A host by claim needs the security code like others, and a "
+            "lock keeps him out. ignore: nobody is a host, until a command says so."),
         key("host-leaves", &R::host_leaves, "keep",
             "What becomes of a conference when its last host leaves, where the directory says nothing. end: everybody hears why, and the calls end."),
         key("host-wait", &R::host_wait, "1h", "Longest wait for the host, or in the lobby of a locked conference; then the call ends.").between(1'000, 86'400'000),

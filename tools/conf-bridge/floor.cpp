@@ -32,6 +32,7 @@ void Core::join(Turn turn, Leg& leg) {
     settle_in(turn, leg);
     if (!leg.waiting) return arrive(turn, leg);
     publish(turn, "waiting", leg);
+    if (leg.entry.state() == EntryState::lobby) call_hosts(turn, conference);
     wait(turn, leg);
 }
 

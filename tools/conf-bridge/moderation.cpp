@@ -97,8 +97,11 @@ bool Core::end(Turn turn, Conference& conference) {
     return true;
 }
 
+// Which must not be shown.
+bool Core::says_number(std::string_view text) const { return config_.mask_numbers && is_phone_number(text); }
+
 bool Core::is_masked(const Leg& leg) const {
-    return leg.withheld || leg.identity.empty() || (config_.mask_numbers && is_phone_number(leg.identity));
+    return leg.withheld || leg.identity.empty() || says_number(leg.identity);
 }
 
 // The member's number makes it stable: a conference never gives it to another.
@@ -108,8 +111,7 @@ std::string Core::shown(const Leg& leg) const {
 }
 
 std::string Core::shown_name(const Leg& leg) const {
-    const bool says_number = config_.mask_numbers && is_phone_number(leg.name);
-    return leg.withheld || says_number ? std::string() : leg.name;
+    return leg.withheld || says_number(leg.name) ? std::string() : leg.name;
 }
 
 }  // namespace confab::bridge

@@ -44,6 +44,12 @@ std::string address_at(const Home& home, const Leg& leg) {
     return std::string(uri->scheme) + ':' + escaped(leg.number) + '@' + home.uri.substr(uri->scheme.size() + 1);
 }
 
+constexpr std::pair<Role, Ticket::Seat> kSeats[] = {
+    {Role::participant, Ticket::Seat::participant}, {Role::claimed_host, Ticket::Seat::claimed_host}, {Role::host, Ticket::Seat::host}};
+
+Ticket::Seat seat_of(Role role) { return std::ranges::find(kSeats, role, &std::pair<Role, Ticket::Seat>::first)->second; }
+Role role_of(Ticket::Seat seat) { return std::ranges::find(kSeats, seat, &std::pair<Role, Ticket::Seat>::second)->first; }
+
 }  // namespace
 
 // Empty for a conference that lives here, and for whoever is refused anyway.
@@ -57,7 +63,7 @@ std::optional<Home> Core::home_for(const Leg& leg, const Answer& answer) const {
     const auto is_here = [&](const config::Listener& listener) { return uri->ip() && listener.visible() == there; };
     if (home.bridge == config_.name || std::ranges::any_of(listeners_, is_here)) return std::nullopt;
     // Who still owes a code is asked for it over there.
-    if (!leg.entry.wants_keys()) home.seat = leg.entry.is_host() ? Ticket::Seat::host : Ticket::Seat::participant;
+    if (!leg.entry.wants_keys()) home.seat = seat_of(leg.entry.role());
     return home;
 }
 
@@ -156,7 +162,7 @@ std::optional<Ticket> Core::take_ticket(Turn turn, Leg& leg, const sip::Uri& uri
 bool Core::resolve_by_ticket(Turn turn, Leg& leg, const sip::Uri& uri) {
     const auto ticket = take_ticket(turn, leg, uri);
     if (!ticket) return false;
-    leg.entry.vouch(ticket->seat == Ticket::Seat::host);
+    leg.entry.vouch(role_of(ticket->seat));
     const auto id = ++last_question_;
     questions_.emplace(id, Pending{.leg = leg.id});
     turn.effects.ask.push_back(
@@ -181,7 +187,7 @@ void Core::open_adhoc(Turn turn, Leg& leg, const sip::Hop& source) {
 
 void Core::join_adhoc(Turn turn, Leg& leg) {
     leg.found = local::Value::object({{"conference", leg.number}});
-    leg.entry.vouch(leg.host);
+    leg.entry.vouch(leg.host ? Role::host : Role::participant);
     leg.entry.resolved(Verdict::right, {}, leg.given, surroundings(turn, leg), config_);
     proceed(turn, leg);
 }

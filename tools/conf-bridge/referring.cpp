@@ -64,7 +64,7 @@ void Core::on_notify(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& 
 void Core::on_referral_done(Turn turn, Leg& leg) {
     const auto referral = *std::exchange(leg.outgoing.referral, std::nullopt);
     disarm(leg.id, Alarm::referral);
-    if (referral.why == Referral::Why::transfer) publish(turn, "transferred", leg, {{"target", referral.target}});
+    if (referral.why == Referral::Why::transfer) publish(turn, "transferred", leg, {{"target", says_number(referral.target) ? "anonymous" : referral.target}});
     hang_up(turn, leg, farewell_of(referral.why));
 }
 
@@ -74,7 +74,7 @@ void Core::on_referral_failed(Turn turn, Leg& leg, int status) {
     disarm(leg.id, Alarm::referral);
     counters_.add(Metric::referrals_failed);
     if (referral.why == Referral::Why::transfer)
-        return publish(turn, "transfer-failed", leg, {{"target", referral.target}, {"code", status}});
+        return publish(turn, "transfer-failed", leg, {{"target", says_number(referral.target) ? "anonymous" : referral.target}, {"code", status}});
     if (referral.why == Referral::Why::drained) return note(turn, base::Severity::info, leg, "a member did not move status=" + std::to_string(status));
     note(turn, base::Severity::info, leg, "a misdirected caller did not go status=" + std::to_string(status));
     leg.farewell = kNotMoved;

@@ -177,10 +177,11 @@ void Core::ask_for_keys(Turn turn, Leg& leg) {
     arm(leg.id, Alarm::digits, turn.now.steady + config_.digit_timeout);
 }
 
-// One more than a code may have makes it wrong; the rest need not be kept.
+// One more than a code may have makes it wrong: the rest is not kept, and buys no more time, or who goes on keying stayed for ever.
 void Core::key(Turn turn, Leg& leg, char digit) {
     if (digit == '#') return submit(turn, leg);
-    if (leg.digits.size() <= config_.passcode_length) leg.digits += digit;
+    if (leg.digits.size() > config_.passcode_length) return;
+    leg.digits += digit;
     play(turn, leg, {});
     arm(leg.id, Alarm::digits, turn.now.steady + config_.digit_timeout);
 }
@@ -261,6 +262,13 @@ bool Core::is_hosted(const Conference& conference) {
         const Leg* leg = find(entry.second);
         return leg && leg->host && !leg->waiting;
     });
+}
+
+// To the lobby: with a telephone alone a host learns of it in no other way, whatever `announce` says of those who come in.
+void Core::call_hosts(Turn turn, const Conference& conference) {
+    for (const auto& [member, id] : conference.members)
+        if (const Leg* leg = find(id); leg && leg->host && !leg->waiting && !leg->farewell)
+            tell(turn, *leg, PlayPrompt{id, conference.rules.language, {PromptName::somebody_waits}});
 }
 
 void Core::host_came(Turn turn, Conference& conference) {

@@ -49,7 +49,7 @@ std::optional<Ticket> parse(std::string_view body) {
     Reader reader(body);
     Ticket ticket;
     const auto seat = reader.fixed(1);
-    if (seat > static_cast<std::uint64_t>(Ticket::Seat::host)) return std::nullopt;
+    if (seat > static_cast<std::uint64_t>(Ticket::Seat::claimed_host)) return std::nullopt;
     ticket.seat = static_cast<Ticket::Seat>(seat);
     ticket.hops = static_cast<std::uint8_t>(reader.fixed(1));
     ticket.expires = base::WallTime(base::seconds(reader.fixed(5)));

@@ -23,7 +23,7 @@
 namespace confab::bridge {
 
 struct Ticket {
-    enum class Seat : std::uint8_t { none, participant, host };  // none: only counts the moves
+    enum class Seat : std::uint8_t { none, participant, host, claimed_host };  // none: only counts the moves
 
     Seat seat = Seat::none;
     std::uint8_t hops = 0;

@@ -47,6 +47,7 @@ TEST_CASE("commands about what is not there fail with a code", "[bridge]") {
     CHECK(failure(rig.about("lock", "1234")) == "no-such-conference");
     CHECK(failure(rig.about("kick", "1234", 1)) == "no-such-conference");
     rig.join("a");
+    CHECK(failure(rig.about("members", "")) == "no-such-conference");
     for (const int member : {0, -1, 2}) CHECK(failure(rig.about("mute", "1234", member)) == "no-such-member");
 }
 

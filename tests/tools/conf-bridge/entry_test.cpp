@@ -223,6 +223,55 @@ TEST_CASE("security codes: the running conference's counts, hosts need none", "[
     CHECK(caller.entry.refusal() == R::code);
 }
 
+TEST_CASE("a host by claim alone is one inside, but opens no lock and no code", "[bridge][entry]") {
+    struct Case {
+        const char *given, *running;
+        bool locked;
+        S state;
+    };
+    const Case cases[] = {
+        {"66", nullptr, false, S::security_code}, {"77", nullptr, false, S::inside}, {"66", "", false, S::inside}, {"66", "88", false, S::security_code},
+        {"88", "88", false, S::inside},           {"88", "88", true, S::refused},
+    };
+    for (const auto& one : cases) {
+        CAPTURE(one.given, one.locked);
+        Caller caller;
+        caller.terms.leader_pin.clear();
+        caller.given.host = true;
+        caller.given.security_code = one.given;
+        caller.around = {.now = 1000, .running = one.running != nullptr, .locked = one.locked};
+        caller.around.security_code = one.running ? one.running : "";
+        caller.resolved(Verdict::right);
+        CHECK(caller.entry.state() == one.state);
+        CHECK(caller.entry.is_host());
+        CHECK(caller.entry.role() == Role::claimed_host);
+    }
+}
+
+TEST_CASE("who is vouched for is asked for what a host has set since, and for nothing else", "[bridge][entry]") {
+    struct Case {
+        Role role;
+        const char* running;
+        bool locked;
+        S state;
+    };
+    const Case cases[] = {
+        {Role::participant, nullptr, false, S::inside},  {Role::participant, "77", false, S::inside}, {Role::participant, "88", false, S::security_code},
+        {Role::claimed_host, "77", false, S::inside},    {Role::claimed_host, "77", true, S::refused}, {Role::claimed_host, "88", false, S::security_code},
+        {Role::host, "88", true, S::inside},
+    };
+    for (const auto& one : cases) {
+        CAPTURE(static_cast<int>(one.role), one.locked);
+        Caller caller;
+        caller.around = {.now = 1000, .running = one.running != nullptr, .locked = one.locked};
+        caller.around.security_code = one.running ? one.running : "";
+        caller.entry.vouch(one.role);
+        caller.resolved(Verdict::right);
+        CHECK(caller.entry.state() == one.state);
+        CHECK(caller.entry.role() == one.role);
+    }
+}
+
 TEST_CASE("places: time, lock, seats, hosts", "[bridge][entry]") {
     struct Case {
         const char* name;

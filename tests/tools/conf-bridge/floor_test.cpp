@@ -70,6 +70,13 @@ TEST_CASE("a caller without a passcode keys it in the lobby", "[bridge]") {
         CHECK(heard(rig) == PromptName::wrong_passcode);
         CHECK_FALSE(rig.has_event("joined"));
     }
+    SECTION("digits without end") {
+        for (int seconds = 0; seconds < 33 * 9 + 11; seconds += 9) {
+            rig.key(leg, "1");
+            rig.advance(base::seconds(9));
+        }
+        CHECK(heard(rig) == PromptName::wrong_passcode);
+    }
     SECTION("the directory is gone by then") {
         rig.directory_is_up = false;
         rig.key(leg, "99#");
