@@ -146,6 +146,10 @@ void Room::receive(LegId leg, Bytes packet, Micros early) {
     found->playout.insert(*rtp, impl_->now, early, silent);
 }
 
+void Room::keep(LegId leg) {
+    if (Leg* found = impl_->find(leg)) found->idle_ticks = 0;
+}
+
 void Room::tick(RoomOutput& out, const Fetch& fetch) {
     out.clear();
     auto& room = *impl_;

@@ -53,7 +53,7 @@ struct RoomPolicy {
     int talk_level = 180;          // mean magnitude that counts as voice (about −45 dBov)
     bool automatic_gain = false;   // brings talkers to one loudness, within 12 dB
     unsigned talk_hangover = 15;   // ticks below the level before `silent`
-    unsigned media_timeout = 500;  // ticks without any packet before `media_stopped` (10 s); held legs are exempt
+    unsigned media_timeout = 500;  // ticks without RTP or RTCP before `media_stopped` (10 s); held legs are exempt
     unsigned max_delay = 300;      // ms that a jitter buffer holds at most
     std::optional<int> comfort_noise{};  // −dBov, while nobody talks; empty: silence
 };
@@ -133,6 +133,8 @@ public:
     void set_leg_tap(LegId leg, bool on);
     // Clear RTP, from the leg's own socket; `early`: how many microseconds before the tick to come it came.
     void receive(LegId leg, Bytes packet, Micros early = 10'000);
+    // It sent RTCP: it is there, though it may send no RTP while it is muted or silent.
+    void keep(LegId leg);
 
     // `fetch` is called for each leg, in the order in which they came, before the tick listens to it: the moment to `receive` what lies in its socket, while
     // what is known of the leg is at hand.

@@ -226,6 +226,20 @@ TEST_CASE("a leg that never sends is told too; who is held or promised nothing i
     CHECK(stopped[2] == 1);
 }
 
+TEST_CASE("a leg that sends RTCP alone is there", "[room]") {
+    RoomPolicy policy;
+    policy.media_timeout = 10;
+    RoomFixture f(policy);
+    f.add(1);
+    int stopped = 0;
+    for (int i = 0; i < 50; ++i) {
+        if (i % 8 == 0) f.room.keep({1});
+        f.turn();
+        stopped += f.count(Kind::media_stopped, 1);
+    }
+    CHECK(stopped == 0);
+}
+
 TEST_CASE("a prompt plays to its leg alone and says when it ends", "[room]") {
     RoomFixture f;
     auto &one = f.add(1), &two = f.add(2), &talker = f.add(3);

@@ -82,13 +82,24 @@ bool Core::admit_interval(Turn turn, sip::ServerId server, const sip::Hop& sourc
     return false;
 }
 
+// A conference never splits: for one that runs here another bridge must not be tried, as after 503.
+void Core::refuse_full(Turn turn, sip::ServerId server, const sip::Hop& source) {
+    const auto uri = sip::parse_uri(message_.uri);
+    if (!find_conference(dialled_number(*uri))) return refuse_busy(turn, server, source);
+    counters_.add(Metric::overloaded);
+    reply(turn, server, source, static_cast<int>(config_.full_code));
+}
+
 void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
     counters_.add(Metric::invites);
     if (!is_trusted(source)) {
         counters_.add(Metric::refused_untrusted);
         return reply(turn, server, source, 403);
     }
-    if (draining_ || legs_.size() >= config_.legs) return refuse_busy(turn, server, source);
+    const auto replaced = replaced_by();
+    if (!replaced) return reply(turn, server, source, replaced.error());
+    if (replaced->value == 0 && legs_.size() >= config_.legs) return refuse_full(turn, server, source);
+    if (draining_ && conferences_.empty()) return refuse_busy(turn, server, source);
     if (!admit_content(turn, server, source) || !admit_interval(turn, server, source)) return;
     if (!message_.body.empty()) {
         Leg asked;
@@ -98,8 +109,6 @@ void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
             return reply(turn, server, source, answered.error());
         }
     }
-    const auto replaced = replaced_by();
-    if (!replaced) return reply(turn, server, source, replaced.error());
     std::string call_key = std::string(message_.call_id) + '\n' + std::string(message_.from_tag);
     if (const auto twin = by_call_.find(call_key); twin != by_call_.end()) {
         if (const Leg* leg = find(twin->second); leg && leg->dialog.remote_cseq == message_.cseq) return reply(turn, server, source, 482);

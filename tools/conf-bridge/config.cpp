@@ -40,7 +40,7 @@ config::Table make_keys() {
             "Show members who call from a phone number as anonymous-N; who withholds his identity is shown so in any case.")
             .is_live(),
         key("media-timeout", &Config::media_timeout, "10s",
-            "A leg that sends no RTP for so long is ended, unless it is held.").between(500, 3'600'000),
+            "A leg that sends neither RTP nor RTCP for so long is ended, unless it is held.").between(500, 3'600'000),
         key("session-timer", &Config::session_timer, "yes",
             "Whether calls end whose sessions nobody refreshes (RFC 4028); the bridge refreshes where the caller's device cannot.")
             .is_live(),
@@ -99,7 +99,7 @@ config::Table make_keys() {
             "*7 lock-toggle, *8 record-toggle and *99 end as well.",
             menu_keys()),
         key("legs", &Config::legs, "2000",
-            "Bound on legs, also the capacity that the directory sees; one more is answered 503.").between(1, 100'000),
+            "Bound on legs, also the capacity that the directory sees; one more is answered 503, or with full-code where its conference runs here.").between(1, 100'000),
         key("conferences", &Config::conferences, "1000", "Bound on running conferences; one more is answered 503.").between(1, 100'000),
         key("members", &Config::members, "1000",
             "Most members of a conference for which the directory names no bound.").between(1, 4'096).is_live(),

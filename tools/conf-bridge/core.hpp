@@ -144,6 +144,7 @@ private:
     bool admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& source);
     bool admit_content(Turn turn, sip::ServerId server, const sip::Hop& source);
     bool admit_interval(Turn turn, sip::ServerId server, const sip::Hop& source);
+    void refuse_full(Turn turn, sip::ServerId server, const sip::Hop& source);
     void on_invite(Turn turn, sip::ServerId server, const sip::Hop& source);
     void open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key, media::LegId replaced);
     std::string contact_for(const sip::Hop& source, const sip::Uri& uri) const;
@@ -156,6 +157,8 @@ private:
     void begin_entry(Turn turn, Leg& leg);
     void resolve(Turn turn, Leg& leg, std::string passcode);
     Verdict judge(const Answer& answer, bool passcode_given) const;
+    bool takes_rooms() const;
+    bool is_dialled(std::string_view number) const;
     void on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given);
     void proceed(Turn turn, Leg& leg);
     void note_miss(Turn turn, Leg& leg);

@@ -365,7 +365,9 @@ void MediaThread::Impl::receive_rtcp(media::LegId id, std::span<io::Datagram> ba
     const auto now = micros_of(worker.loop().now().steady);
     for (const auto& datagram : batch) {
         const auto verdict = leg ? leg->path.receive_rtcp(datagram.peer, datagram.bytes, now) : LegPath::Verdict::stranger;
-        ++(verdict == LegPath::Verdict::taken ? counts.rtcp_received : counts.rtcp_rejected);
+        const bool is_taken = verdict == LegPath::Verdict::taken;
+        ++(is_taken ? counts.rtcp_received : counts.rtcp_rejected);
+        if (is_taken && leg->place) leg->place->room.keep(id);
     }
 }
 

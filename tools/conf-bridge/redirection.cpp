@@ -177,7 +177,7 @@ void Core::open_adhoc(Turn turn, Leg& leg, const sip::Hop& source) {
     uri.user = leg.number;
     leg.contact = contact_for(source, uri);
     leg.host = true;
-    if (conferences_.size() >= config_.conferences) {
+    if (!takes_rooms()) {
         leg.entry.refuse(Refusal::busy);
         return refuse_entry(turn, leg);
     }

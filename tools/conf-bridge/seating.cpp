@@ -61,7 +61,7 @@ Surroundings Core::surroundings(Turn turn, const Leg& leg) {
     Surroundings around{.now = seconds(turn.now.wall)};
     const auto* conference = leg.found ? find_conference(leg.found->text("conference")) : find_conference(leg.conference);
     around.running = conference != nullptr;
-    around.busy = !conference && conferences_.size() >= config_.conferences;
+    around.busy = !conference && !takes_rooms();
     if (!conference) return around;
     around.security_code = conference->rules.security_code;
     around.hosted = is_hosted(*conference);
@@ -70,9 +70,17 @@ Surroundings Core::surroundings(Turn turn, const Leg& leg) {
     return around;
 }
 
+bool Core::takes_rooms() const { return !draining_ && conferences_.size() < config_.conferences; }
+
+// Who still has to key a passcode most likely wants what others reached by this number.
+bool Core::is_dialled(std::string_view number) const {
+    return std::ranges::any_of(legs_, [&](const auto& row) { return row.second->member != 0 && row.second->number == number; });
+}
+
 void Core::on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given) {
     const auto verdict = judge(answer, passcode_given);
     if (answer) choose_language(leg, answer->text("language"));
+    if (draining_ && verdict == Verdict::missing && !is_dialled(leg.number)) leg.entry.refuse(Refusal::busy);
     if (verdict == Verdict::right) leg.found = *answer;
     leg.entry.resolved(verdict, verdict == Verdict::right ? Terms::of(*answer) : Terms{}, leg.given, surroundings(turn, leg), config_);
     if (auto home = home_for(leg, answer)) return send_home(turn, leg, std::move(*home));

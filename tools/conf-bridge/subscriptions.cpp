@@ -89,7 +89,7 @@ void Core::on_subscribe(Turn turn, sip::ServerId server, const sip::Hop& source)
         counters_.add(Metric::refused_subscriptions);
         return reply(turn, server, source, is_watcher(source) ? 404 : 403);
     }
-    if (draining_ || notifier_.is_full()) return refuse_busy(turn, server, source);
+    if (notifier_.is_full()) return refuse_busy(turn, server, source);
     counters_.add(Metric::subscribed);
     notifier_.subscribe(sending, server, source, message_, topic_of(*conference),
                         {listener_of(source).visible().text(), contact_for(source, *uri)});

@@ -147,6 +147,8 @@ TEST_CASE("bounds and draining refuse with 503", "[bridge]") {
         Rig rig(config);
         rig.join("a");
         rig.request({.call = "b"});
+        CHECK(rig.status() == 486);  // of a conference that runs here: another bridge would split it
+        rig.request({.call = "c", .user = "2000"});
         CHECK(rig.status() == 503);
         CHECK(rig.has_sent("Retry-After: 5"));
     }
@@ -163,10 +165,21 @@ TEST_CASE("bounds and draining refuse with 503", "[bridge]") {
         rig.join("a");
         rig.core.drain(rig.now, rig.effects);
         CHECK_FALSE(rig.core.is_idle());
-        rig.request({.call = "b"});
-        CHECK(rig.status() == 503);
-        rig.request({.method = "BYE", .call = "a", .body = "", .cseq = 2, .to_tag = rig.tag_of("a")});
-        CHECK(rig.core.is_idle());
+        const auto refused = [&](const char* call, const char* number, const char* headers) {
+            rig.clear();
+            rig.request({.call = call, .headers = headers, .user = number});
+            return rig.status() == 503;
+        };
+        CHECK(refused("b", "2000", ""));
+        CHECK(refused("c", "3000", "X-Passcode: 77\r\n"));
+        CHECK(refused("d", "3000", ""));  // who would key the passcode
+        // What runs goes on, and does not split.
+        CHECK_FALSE(refused("e", "1234", ""));
+        rig.join("f");
+        CHECK(rig.about("members", "1234")->rows.size() == 2);
+        CHECK_FALSE(rig.core.is_idle());
+        for (const auto* call : {"a", "f"}) rig.request({.method = "BYE", .call = call, .body = "", .cseq = 2, .to_tag = rig.tag_of(call)});
+        CHECK(refused("g", "1234", "X-Passcode: 99\r\n"));
     }
 }
 
