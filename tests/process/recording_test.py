@@ -161,4 +161,21 @@ def a_sound_is_played_to_all():
         expect_tones(heard, (ALICE,), (BOB,))
 
 
-main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, together=2)
+def directories_that_cannot_be_had_are_told():
+    with conference() as site:
+        site.path("file").write_text("")
+        wanted = {"recordings": "a directory that this user may write", "sounds": "a directory that this user may read"}
+        for key, expected in wanted.items():
+            text = site.path("conf-bridge.conf").read_text()
+            number = 1 + text.splitlines().index(f"{key} = .")
+            for name, why in (("absent", "No such file or directory"), ("file", "Not a directory")):
+                file = site.path("wrong.conf")
+                file.write_text(text.replace(f"{key} = .\n", f"{key} = {name}\n"))
+                for options in (["-t"], []):
+                    done = run(program("conf-bridge"), *options, "-c", file, check=False, cwd=site.folder)
+                    if done.returncode != 78 or done.stderr.strip() != f"{file}:{number}: {key}: expected {expected}, got {name} ({why})":
+                        raise Failed(f"{key} = {name}: exit {done.returncode}, {done.stderr}")
+
+
+main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, directories_that_cannot_be_had_are_told,
+     together=2)

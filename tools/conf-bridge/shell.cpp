@@ -1,6 +1,9 @@
 #include "conf-bridge/shell.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include "conf-bridge/config.hpp"
@@ -11,6 +14,7 @@
 #include "conf-bridge/watch.hpp"
 #include "io/call_log.hpp"
 #include "io/engine.hpp"
+#include "io/error.hpp"
 #include "io/large_pages.hpp"
 #include "io/local_client.hpp"
 #include "io/secret.hpp"
@@ -232,10 +236,18 @@ private:
     std::vector<std::unique_ptr<MediaThread>> media_;  // last: joined before anything that their reports speak to is gone
 };
 
+void check_directory(std::string_view key, const std::string& path, int rights, const char* expected, const config::Entries& entries,
+                     config::Problems& problems) {
+    if (path.empty() || ::access((path + "/.").c_str(), rights) == 0) return;
+    config::complain(entries, problems, key, expected, path + " (" + io::os_error_text(errno) + ")");
+}
+
 void check(const config::Entries& entries, config::Problems& problems) {
     const auto config = read_config(entries, problems);
     io::CallLog::check(config.call_log, entries, problems);
     io::check_secret("ticket-secret-file", config.ticket_secret_file, entries, problems);
+    check_directory("recordings", config.recordings, W_OK | X_OK, "a directory that this user may write", entries, problems);
+    check_directory("sounds", config.sounds, X_OK, "a directory that this user may read", entries, problems);
     if (const auto prompts = read_prompts(config); !prompts)
         problems.push_back({config::place_of(entries, "prompts"), "prompts", "a directory with voice prompts", prompts.error()});
 }
