@@ -1,4 +1,5 @@
-"""Recordings of a conference and sounds played to it: what is in the files, who is told, and what a full disk and a kill leave behind."""
+"""Recordings of a conference and sounds played to it: what is in the files, who is told, and what a full disk, a kill and
+the same second leave behind."""
 import array
 import math
 import os
@@ -7,6 +8,7 @@ import subprocess
 import wave
 
 import harness
+from agent import Agent, description, expect
 from audio import amplitude_of
 from harness import REALM, Failed, Site, eventually, main, program, run
 
@@ -161,6 +163,34 @@ def a_sound_is_played_to_all():
         expect_tones(heard, (ALICE,), (BOB,))
 
 
+def no_recording_overwrites_another():
+    with conference() as site:
+        for number in ("1*2", "1+2"):
+            site.add_conference(number)
+        events = site.subscribe("conf-bridge")
+        agent = Agent(site, 60, to=(site.ip(40), 5080))
+        for number in ("1*2", "1+2"):
+            uri = f"sip:{number}@{site.ip(40)}:5080"
+            code, answer = agent.transact("INVITE", uri, number, 1, body=description(site))
+            expect("INVITE", code, (200,))
+            agent.send("ACK", uri, number, 1, to_tag=answer.split("\r\nTo:", 1)[1].split("\r\n", 1)[0].split("tag=", 1)[1])
+            eventually(lambda: site.ask("conf-bridge", "members", conference=number), f"a member of {number}")
+        for _ in range(5):
+            for command in ("record-start", "record-stop"):
+                for number in ("1*2", "1+2"):
+                    site.ask("conf-bridge", command, conference=number)
+        files = {"recording-started": [], "recording-ended": []}
+        while len(files["recording-ended"]) < 10:
+            event = events.event()
+            if event["event"] in files:
+                files[event["event"]].append((event["conference"], event["file"]))
+        if files["recording-started"] != files["recording-ended"]:
+            raise Failed(f"what began and what ended: {files}")
+        there = {name for name in os.listdir(site.folder) if name.startswith("1_2-")}
+        if there != {file for _, file in files["recording-ended"]} or len(there) != 10:
+            raise Failed(f"10 recordings left {there}, the events said {files}")
+
+
 def directories_that_cannot_be_had_are_told():
     with conference() as site:
         site.path("file").write_text("")
@@ -177,5 +207,5 @@ def directories_that_cannot_be_had_are_told():
                         raise Failed(f"{key} = {name}: exit {done.returncode}, {done.stderr}")
 
 
-main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, directories_that_cannot_be_had_are_told,
-     together=2)
+main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, no_recording_overwrites_another,
+     directories_that_cannot_be_had_are_told, together=2)

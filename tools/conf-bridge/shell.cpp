@@ -79,9 +79,7 @@ public:
           call_log_(io::CallLog::where_wanted(frame.loop(), config.call_log, config.call_log_sync)),
           locate_(frame.loop(), locate_options(config), locate_handlers()),
           has_sounds_(!config.sounds.empty()),
-          studio_(frame.loop(), config, [this](const RecordingEnded& ended) {
-              engine_.turn([&](base::Now now, Effects& effects) { core_.recording_ended(now, ended, effects); });
-          }) {
+          studio_(frame.loop(), config, studio_handlers()) {
         if (call_log_) close_recovered_calls();
         start_media(config, prompts);
         if (!config.ticket_secret_file.empty()) core_.use_ticket_secret(io::take_secret("ticket-secret-file", config.ticket_secret_file));
@@ -133,6 +131,17 @@ public:
 private:
     void report_drained() {
         if (draining_ && core_.is_idle()) frame_.drained();
+    }
+
+    Studio::Handlers studio_handlers() {
+        return {.started =
+                    [this](const RecordingStarted& started) {
+                        engine_.turn([&](base::Now, Effects& effects) { core_.recording_started(started, effects); });
+                    },
+                .ended =
+                    [this](const RecordingEnded& ended) {
+                        engine_.turn([&](base::Now now, Effects& effects) { core_.recording_ended(now, ended, effects); });
+                    }};
     }
 
     void start_media(const Config& config, const std::shared_ptr<const PromptLibrary>& prompts) {
