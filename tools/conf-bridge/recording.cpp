@@ -70,7 +70,7 @@ void Core::record(Turn turn, Conference& conference, std::string stem, Recording
 
 // A member who comes while all members are recorded is told so, and has a file too; where the bound is reached, the mix must do.
 void Core::record_member(Turn turn, Conference& conference, const Leg& leg) {
-    if (!conference.recording.legs || tracks_.size() >= config_.recording_limit) return;
+    if (!conference.recording.legs || leg.waiting || tracks_.size() >= config_.recording_limit) return;
     record(turn, conference, conference.recording.stem + "-member" + std::to_string(leg.member), leg.id);
 }
 

@@ -45,6 +45,7 @@ public:
     // The world.
     std::map<std::string, std::string> directory = {{"1234", "99"}, {"2000", ""}, {"3000", "77"}};
     std::int64_t max_members = 0;
+    bool has_lobby = false;
     bool directory_answers = true, directory_is_up = true, ports_are_free = true, files_open = true;
 
     // What came out, oldest first.
@@ -204,7 +205,8 @@ private:
                                      {"passcode_required", known && !entry->second.empty()},
                                      {"conference", valid ? entry->first : ""},
                                      {"name", "Weekly"},
-                                     {"max_members", max_members}});
+                                     {"max_members", max_members},
+                                     {"lobby", has_lobby}});
     }
 
     void pump() {

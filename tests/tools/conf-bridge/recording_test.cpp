@@ -113,6 +113,20 @@ TEST_CASE("the name that the disk took is told, with the mix's start and every e
     CHECK(files(rig, "recording-started").size() == 1);
 }
 
+TEST_CASE("who waits to be let in is not recorded, and once in, once", "[bridge]") {
+    Rig rig(recording_config());
+    rig.has_lobby = true;
+    rig.join("a");
+    rig.about("lock", "1234");
+    const auto waiting = rig.join("b");
+    record(rig, true);
+    CHECK(starts(rig).size() == 2);
+    rig.about("admit", "1234", 2);
+    const auto started = starts(rig);
+    REQUIRE(started.size() == 3);
+    CHECK(std::get<media::LegId>(started[2].source).value == waiting);
+}
+
 TEST_CASE("a mix that cannot be written ends the recording, a member's file only itself", "[bridge]") {
     Rig rig(recording_config());
     rig.join("a");
