@@ -163,6 +163,31 @@ def a_sound_is_played_to_all():
         expect_tones(heard, (ALICE,), (BOB,))
 
 
+def a_member_whose_place_is_taken_is_recorded_on():
+    with conference(**{"attendee-takes-over": "yes"}) as site:
+        site.add_conference(NUMBER)
+        events = site.subscribe("conf-bridge")
+        attendee = ("--header", "X-Attendee-ID: web-7")
+        with Talker(site, "alice", ALICE, *attendee):
+            eventually(lambda: site.ask("conf-bridge", "list"), "the conference")
+            talking(site, 1)
+            site.command("conf-bridge", "record", "start", NUMBER, "--legs")
+            first = f"{told(events, 'recording-started')['file'].removesuffix('.wav')}-member1.wav"
+            grown(site, first, 16000 * 2)
+            with Talker(site, "bob", BOB, *attendee):
+                ended = told(events, "recording-ended")
+                if (ended["file"], ended["reason"]) != (first, "stopped"):
+                    raise Failed(f"the file of the call that was replaced: {ended}, expected {first}")
+                second = f"{first.removesuffix('.wav')}-2.wav"
+                grown(site, second, 16000 * 2 * 2)
+                site.command("conf-bridge", "record", "stop", NUMBER)
+                files = {told(events, "recording-ended")["file"] for _ in range(2)}
+        if second not in files:
+            raise Failed(f"{files} ended, {second} did not")
+        expect_tones(site.path(first), (ALICE,), (BOB,))
+        expect_tones(site.path(second), (BOB,), (ALICE,))
+
+
 def no_recording_overwrites_another():
     with conference() as site:
         for number in ("1*2", "1+2"):
@@ -207,5 +232,5 @@ def directories_that_cannot_be_had_are_told():
                         raise Failed(f"{key} = {name}: exit {done.returncode}, {done.stderr}")
 
 
-main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, no_recording_overwrites_another,
-     directories_that_cannot_be_had_are_told, together=2)
+main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, a_member_whose_place_is_taken_is_recorded_on,
+     no_recording_overwrites_another, directories_that_cannot_be_had_are_told, together=2)

@@ -371,7 +371,8 @@ private:
     void beep_later(Turn turn, const Conference& conference);
     void on_beep(Turn turn, RoomId room);
     bool stop_sounds(Turn turn, Conference& conference);
-    void stop_recording_member(Turn turn, Conference& conference, const Leg& leg);
+    bool stop_recording_member(Turn turn, Conference& conference, const Leg& leg);
+    void record_on(Turn turn, Conference& conference, const Leg& old, const Leg& leg);
 
     // control.cpp: the socket's commands
     Outcome list() const;

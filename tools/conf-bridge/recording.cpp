@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 constexpr std::size_t kLongestFileName = 200;
 
+std::string stem_of(const Recording& recording, const Leg& member) { return recording.stem + "-member" + std::to_string(member.member); }
+
 }  // namespace
 
 std::string_view extension_of(RecordingFormat format) {
@@ -71,15 +73,21 @@ void Core::record(Turn turn, Conference& conference, std::string stem, Recording
 // A member who comes while all members are recorded is told so, and has a file too; where the bound is reached, the mix must do.
 void Core::record_member(Turn turn, Conference& conference, const Leg& leg) {
     if (!conference.recording.legs || leg.waiting || tracks_.size() >= config_.recording_limit) return;
-    record(turn, conference, conference.recording.stem + "-member" + std::to_string(leg.member), leg.id);
+    record(turn, conference, stem_of(conference.recording, leg), leg.id);
 }
 
-void Core::stop_recording_member(Turn turn, Conference& conference, const Leg& leg) {
+bool Core::stop_recording_member(Turn turn, Conference& conference, const Leg& leg) {
     auto& tracks = conference.recording.tracks;
     const auto track = std::ranges::find(tracks, RecordingSource(leg.id), &Recording::Track::source);
-    if (track == tracks.end()) return;
+    if (track == tracks.end()) return false;
     turn.effects.record.push_back(StopRecording{track->id, conference.thread, track->source});
     tracks.erase(track);
+    return true;
+}
+
+// Another leg has the member's place: its voice goes into a further file, which takes the old one's share of the bound.
+void Core::record_on(Turn turn, Conference& conference, const Leg& old, const Leg& leg) {
+    if (stop_recording_member(turn, conference, old)) record(turn, conference, stem_of(conference.recording, leg), leg.id);
 }
 
 void Core::recording_started(const RecordingStarted& started, Effects& effects) {

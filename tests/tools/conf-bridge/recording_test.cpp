@@ -113,6 +113,26 @@ TEST_CASE("the name that the disk took is told, with the mix's start and every e
     CHECK(files(rig, "recording-started").size() == 1);
 }
 
+TEST_CASE("a member whose place another leg takes is recorded on, at the bound too", "[bridge]") {
+    auto config = recording_config(2);
+    config.attendee_takes_over = true;
+    Rig rig(config);
+    const std::string attendee = "X-Passcode: 99\r\nX-Attendee-ID: 7\r\n";
+    rig.join("a", "1234", attendee);
+    const bool legs = GENERATE(true, false);
+    record(rig, legs);
+    const auto second = rig.join("b", "1234", attendee);
+    REQUIRE(rig.has_event("replaced"));
+    const auto started = starts(rig);
+    REQUIRE(started.size() == (legs ? 3 : 1));
+    if (!legs) return;
+    CHECK(stops(rig) == std::vector{started[1].id});
+    CHECK(started[2].file == started[1].file);  // another file: the recorder sees that the name is taken
+    CHECK(std::get<media::LegId>(started[2].source).value == second);
+    rig.about("end", "1234");
+    CHECK(stops(rig).size() == 3);
+}
+
 TEST_CASE("who waits to be let in is not recorded, and once in, once", "[bridge]") {
     Rig rig(recording_config());
     rig.has_lobby = true;
