@@ -54,16 +54,17 @@ private:
 
 class Recording {
 public:
-    Recording(std::uint64_t id, Recorder::File file, std::shared_ptr<Tape> tape) : tape_(std::move(tape)), rate_(file.rate) {
+    Recording(std::uint64_t id, const Recorder::File& file, std::shared_ptr<Tape> tape) : tape_(std::move(tape)), rate_(file.rate) {
         ended_.recording = id;
-        ended_.path = std::move(file.path);
-        auto writer = SoundWriter::create(ended_.path, static_cast<int>(rate_), file.format);
+        auto writer = SoundWriter::create_new(file.path, static_cast<int>(rate_), file.format);
         if (writer) {
             writer_.emplace(std::move(*writer));
         } else {
             ended_.error = writer.error();
         }
     }
+
+    const std::string* path() const { return writer_ ? &writer_->path() : nullptr; }
 
     // False: it is over.
     bool write() {
@@ -103,7 +104,7 @@ private:
 }  // namespace
 
 struct Recorder::Impl {
-    explicit Impl(std::function<void(const Ended&)> callback) : ended(std::move(callback)) {}
+    explicit Impl(Handlers given) : handlers(std::move(given)) {}
 
     // On the recorder's thread from here on.
     void turn() {
@@ -112,17 +113,17 @@ struct Recorder::Impl {
     }
     using Recordings = std::map<std::uint64_t, std::unique_ptr<Recording>>;
     Recordings::iterator finish(Recordings::iterator at) {
-        ended(at->second->finish());
+        handlers.ended(at->second->finish());
         return recordings.erase(at);
     }
 
-    const std::function<void(const Ended&)> ended;
+    const Handlers handlers;
     Recordings recordings;
     std::optional<Timer> timer;
     Worker worker{"recorder"};
 };
 
-Recorder::Recorder(std::function<void(const Ended&)> ended) : impl_(std::make_unique<Impl>(std::move(ended))) {
+Recorder::Recorder(Handlers handlers) : impl_(std::make_unique<Impl>(std::move(handlers))) {
     impl_->worker.loop().post([impl = impl_.get()] { impl->timer.emplace(impl->worker.loop(), [impl] { impl->turn(); }); });
 }
 
@@ -137,7 +138,9 @@ Recorder::~Recorder() {
 std::shared_ptr<media::SoundSink> Recorder::start(std::uint64_t recording, File file) {
     auto tape = std::make_shared<Tape>();
     impl_->worker.loop().post([impl = impl_.get(), recording, file = std::move(file), tape]() mutable {
-        impl->recordings.emplace(recording, std::make_unique<Recording>(recording, std::move(file), std::move(tape)));
+        auto begun = std::make_unique<Recording>(recording, file, std::move(tape));
+        if (const auto* path = begun->path()) impl->handlers.started({recording, *path});
+        impl->recordings.emplace(recording, std::move(begun));
         impl->turn();
     });
     return tape;

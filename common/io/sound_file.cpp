@@ -4,8 +4,8 @@
 #include <sndfile.h>
 
 #include <cerrno>
+#include <filesystem>
 
-#include "io/descriptor.hpp"
 #include "io/error.hpp"
 
 namespace confab::io {
@@ -13,11 +13,18 @@ namespace confab::io {
 namespace {
 
 constexpr std::size_t kFramesAtOnce = 4096;
+constexpr int kMostNames = 99;
 
 struct Closer {
     void operator()(SNDFILE* file) const { sf_close(file); }
 };
 using Handle = std::unique_ptr<SNDFILE, Closer>;
+
+Descriptor open_to_write(const std::string& path, int how) { return Descriptor(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | how, 0640)); }
+
+std::string numbered(const std::filesystem::path& path, int number) {
+    return path.parent_path() / (path.stem().string() + '-' + std::to_string(number) + path.extension().string());
+}
 
 }  // namespace
 
@@ -58,7 +65,20 @@ struct SoundWriter::Impl {
 };
 
 std::expected<SoundWriter, std::string> SoundWriter::create(const std::string& path, int sample_rate, SoundFormat format) {
-    Descriptor file(open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640));
+    return begin(open_to_write(path, O_TRUNC), path, sample_rate, format);
+}
+
+std::expected<SoundWriter, std::string> SoundWriter::create_new(const std::string& path, int sample_rate, SoundFormat format) {
+    auto name = path;
+    auto file = open_to_write(name, O_EXCL);
+    for (int number = 2; !file && errno == EEXIST && number <= kMostNames; ++number) {
+        name = numbered(path, number);
+        file = open_to_write(name, O_EXCL);
+    }
+    return begin(std::move(file), name, sample_rate, format);
+}
+
+std::expected<SoundWriter, std::string> SoundWriter::begin(Descriptor file, const std::string& path, int sample_rate, SoundFormat format) {
     if (!file) return std::unexpected(path + ": " + os_error_text(errno));
     SF_INFO facts{};
     facts.samplerate = sample_rate;
@@ -75,6 +95,8 @@ SoundWriter::SoundWriter(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 SoundWriter::~SoundWriter() = default;
 SoundWriter::SoundWriter(SoundWriter&&) noexcept = default;
 SoundWriter& SoundWriter::operator=(SoundWriter&&) noexcept = default;
+
+const std::string& SoundWriter::path() const { return impl_->path; }
 
 std::string SoundWriter::write(std::span<const std::int16_t> samples) {
     errno = 0;

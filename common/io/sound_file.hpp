@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "io/descriptor.hpp"
 
 namespace confab::io {
 
@@ -26,16 +27,21 @@ enum class SoundFormat : std::uint8_t { wav, flac, opus };  // 16-bit PCM; FLAC;
 // length, the other two are streams.
 class SoundWriter {
 public:
+    // A file that is there is overwritten.
     static std::expected<SoundWriter, std::string> create(const std::string& path, int sample_rate, SoundFormat format = SoundFormat::wav);
+    // Nothing is overwritten: where NAME.wav is there, it is NAME-2.wav, NAME-3.wav and so on, up to a bound.
+    static std::expected<SoundWriter, std::string> create_new(const std::string& path, int sample_rate, SoundFormat format = SoundFormat::wav);
     ~SoundWriter();
     SoundWriter(SoundWriter&&) noexcept;
     SoundWriter& operator=(SoundWriter&&) noexcept;
+    const std::string& path() const;
     // Empty: all of it was written, or at least taken. Otherwise why not.
     std::string write(std::span<const std::int16_t> samples);
 
 private:
     struct Impl;
     explicit SoundWriter(std::unique_ptr<Impl> impl);
+    static std::expected<SoundWriter, std::string> begin(Descriptor file, const std::string& path, int sample_rate, SoundFormat format);
     std::unique_ptr<Impl> impl_;
 };
 

@@ -61,10 +61,31 @@ TEST_CASE("sound files: written as they come, read back sample by sample") {
     for (std::size_t i = 0; i < samples.size(); i += 97) CHECK(std::abs((*companded)[i] - samples[i]) <= std::abs(samples[i]) / 16 + 16);
 }
 
+TEST_CASE("sound files: one is overwritten only where it is wanted") {
+    const test::Folder folder;
+    const auto length = [&](const std::string& name) { return io::read_sound(folder / name, 8000).value().size(); };
+    const auto write = [&](auto create, const std::string& name, std::size_t samples) {
+        auto writer = create(folder / name, 8000, io::SoundFormat::wav);
+        REQUIRE(writer);
+        writer->write(std::vector<std::int16_t>(samples));
+        return writer->path();
+    };
+    CHECK(write(io::SoundWriter::create_new, "a.b.wav", 1) == folder / "a.b.wav");
+    CHECK(write(io::SoundWriter::create_new, "a.b.wav", 2) == folder / "a.b-2.wav");
+    CHECK(write(io::SoundWriter::create_new, "a.b.wav", 3) == folder / "a.b-3.wav");
+    CHECK(write(io::SoundWriter::create, "a.b-3.wav", 4) == folder / "a.b-3.wav");
+    CHECK(length("a.b.wav") == 1);
+    CHECK(length("a.b-2.wav") == 2);
+    CHECK(length("a.b-3.wav") == 4);
+    for (int number = 4; number <= 99; ++number) folder.write("a.b-" + std::to_string(number) + ".wav", "");
+    CHECK(io::SoundWriter::create_new(folder / "a.b.wav", 8000).error() == (folder / "a.b-99.wav") + ": File exists");
+}
+
 TEST_CASE("sound files: what is no sound file is a sentence") {
     const test::Folder folder;
     CHECK(io::read_sound(folder / "absent.wav", 8000).error() == (folder / "absent.wav") + ": No such file or directory");
     CHECK(
         io::read_sound(folder.write("text.wav", "this is no sound"), 8000).error().starts_with((folder / "text.wav") + ": no sound file"));
-    CHECK(io::SoundWriter::create(folder / "absent/a.wav", 8000).error() == (folder / "absent/a.wav") + ": No such file or directory");
+    for (auto* create : {io::SoundWriter::create, io::SoundWriter::create_new})
+        CHECK(create(folder / "absent/a.wav", 8000, io::SoundFormat::wav).error() == (folder / "absent/a.wav") + ": No such file or directory");
 }

@@ -26,7 +26,7 @@ double power(std::span<const std::int16_t> samples) {
     return std::sqrt(sum / static_cast<double>(std::max<std::size_t>(samples.size(), 1)));
 }
 
-// A recorder whose endings are collected; pushes no faster than the disk takes.
+// A recorder whose beginnings and endings are collected; pushes no faster than the disk takes.
 struct Bench {
     std::vector<io::Recorder::Ended> all() {
         const std::lock_guard lock(mutex);
@@ -44,10 +44,17 @@ struct Bench {
     }
     std::mutex mutex;
     std::vector<io::Recorder::Ended> ended;
-    io::Recorder recorder{[this](const io::Recorder::Ended& each) {
-        const std::lock_guard lock(mutex);
-        ended.push_back(each);
-    }};
+    std::vector<std::string> started;
+    io::Recorder recorder{{.started =
+                               [this](const io::Recorder::Started& each) {
+                                   const std::lock_guard lock(mutex);
+                                   started.push_back(each.path);
+                               },
+                           .ended =
+                               [this](const io::Recorder::Ended& each) {
+                                   const std::lock_guard lock(mutex);
+                                   ended.push_back(each);
+                               }}};
 };
 
 }  // namespace
@@ -87,11 +94,29 @@ TEST_CASE("a recording that nobody could finish is playable") {
     }));
 }
 
+TEST_CASE("a recording overwrites nothing, and tells where it is") {
+    const test::Folder folder;
+    {
+        Bench bench;
+        for (std::uint64_t recording = 1; recording <= 2; ++recording) {
+            const auto sink = bench.recorder.start(recording, {folder / "a.wav", io::SoundFormat::wav, 8000});
+            bench.push(*sink, 8000, 10 * recording);
+            bench.recorder.stop(recording);
+        }
+        io::Loop loop;
+        REQUIRE(test::run_until(loop, [&] { return bench.all().size() == 2; }));
+        CHECK(bench.started == std::vector{folder / "a.wav", folder / "a-2.wav"});
+    }
+    CHECK(io::read_sound(folder / "a.wav", 8000).value().size() == 1600);
+    CHECK(io::read_sound(folder / "a-2.wav", 8000).value().size() == 3200);
+}
+
 TEST_CASE("what cannot be opened ends at once, with the reason") {
     const test::Folder folder;
     Bench bench;
     const auto sink = bench.recorder.start(1, {folder / "absent/a.wav", io::SoundFormat::wav, 8000});
     CHECK(bench.wait_for_one().error == (folder / "absent/a.wav") + ": No such file or directory");
+    CHECK(bench.started.empty());
     for (int i = 0; i < 150; ++i) sink->push(8000, tone(8000, 0));  // its sound goes nowhere
     bench.recorder.stop(1);
     CHECK(bench.all().size() == 1);

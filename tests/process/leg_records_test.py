@@ -1,4 +1,5 @@
 """conf-bridge's call records: one line for each answered call, with its accounting code and without its codes; a kill loses none and writes none twice."""
+import datetime
 import json
 
 from agent import Agent, description, expect
@@ -46,4 +47,25 @@ def a_leg_has_one_record():
             raise Failed("a passcode stands in the records")
 
 
-main(a_leg_has_one_record)
+def a_replaced_leg_keeps_its_place_in_its_record():
+    with Site(("conf-locate", "conf-bridge"), conf_bridge={"call-log": "legs.ndjson", "attendee-takes-over": "yes"}) as site:
+        site.add_conference("1234", "5678")
+        agent = Agent(site, 60, to=(site.ip(40), 5080))
+        brought = "X-Passcode: 5678\r\nX-Attendee-ID: web-9\r\n"
+        call(site, agent, "anna", brought + "X-Phone-PAC: P-77\r\nX-Is-Host: true\r\n")
+        joined = eventually(lambda: site.ask("conf-bridge", "members", conference="1234"), "a member")[0]["since"]
+        eventually(lambda: datetime.datetime.now(datetime.timezone.utc).strftime("%FT%TZ") > joined, "the next second")
+        tag = call(site, agent, "berta", brought)
+        anna = records(site, 1)["anna"]
+        expect("BYE", agent.transact("BYE", f"sip:1234@{site.ip(40)}:5080", "berta", 2, to_tag=tag)[0], (200,))
+        berta = records(site, 2)["berta"]
+        for record in (anna, berta):
+            if (record["conference"], record["member"], record["role"], record["accounting"]) != ("1234", 1, "host", "P-77"):
+                raise Failed(f"expected the first member, host, of project P-77: {record}")
+            if record["joined"] is None or not record["answered"] <= record["joined"] <= record["ended"]:
+                raise Failed(f"joined before it was answered, or never: {record}")
+        if anna["reason"] != "replaced" or anna["joined"] != joined:
+            raise Failed(f"the replaced leg: {anna}")
+
+
+main(a_leg_has_one_record, a_replaced_leg_keeps_its_place_in_its_record)

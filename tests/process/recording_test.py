@@ -1,4 +1,5 @@
-"""Recordings of a conference and sounds played to it: what is in the files, who is told, and what a full disk and a kill leave behind."""
+"""Recordings of a conference and sounds played to it: what is in the files, who is told, and what a full disk, a kill and
+the same second leave behind."""
 import array
 import math
 import os
@@ -7,6 +8,7 @@ import subprocess
 import wave
 
 import harness
+from agent import Agent, description, expect
 from audio import amplitude_of
 from harness import REALM, Failed, Site, eventually, main, program, run
 
@@ -161,4 +163,74 @@ def a_sound_is_played_to_all():
         expect_tones(heard, (ALICE,), (BOB,))
 
 
-main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, together=2)
+def a_member_whose_place_is_taken_is_recorded_on():
+    with conference(**{"attendee-takes-over": "yes"}) as site:
+        site.add_conference(NUMBER)
+        events = site.subscribe("conf-bridge")
+        attendee = ("--header", "X-Attendee-ID: web-7")
+        with Talker(site, "alice", ALICE, *attendee):
+            eventually(lambda: site.ask("conf-bridge", "list"), "the conference")
+            talking(site, 1)
+            site.command("conf-bridge", "record", "start", NUMBER, "--legs")
+            first = f"{told(events, 'recording-started')['file'].removesuffix('.wav')}-member1.wav"
+            grown(site, first, 16000 * 2)
+            with Talker(site, "bob", BOB, *attendee):
+                ended = told(events, "recording-ended")
+                if (ended["file"], ended["reason"]) != (first, "stopped"):
+                    raise Failed(f"the file of the call that was replaced: {ended}, expected {first}")
+                second = f"{first.removesuffix('.wav')}-2.wav"
+                grown(site, second, 16000 * 2 * 2)
+                site.command("conf-bridge", "record", "stop", NUMBER)
+                files = {told(events, "recording-ended")["file"] for _ in range(2)}
+        if second not in files:
+            raise Failed(f"{files} ended, {second} did not")
+        expect_tones(site.path(first), (ALICE,), (BOB,))
+        expect_tones(site.path(second), (BOB,), (ALICE,))
+
+
+def no_recording_overwrites_another():
+    with conference() as site:
+        for number in ("1*2", "1+2"):
+            site.add_conference(number)
+        events = site.subscribe("conf-bridge")
+        agent = Agent(site, 60, to=(site.ip(40), 5080))
+        for number in ("1*2", "1+2"):
+            uri = f"sip:{number}@{site.ip(40)}:5080"
+            code, answer = agent.transact("INVITE", uri, number, 1, body=description(site))
+            expect("INVITE", code, (200,))
+            agent.send("ACK", uri, number, 1, to_tag=answer.split("\r\nTo:", 1)[1].split("\r\n", 1)[0].split("tag=", 1)[1])
+            eventually(lambda: site.ask("conf-bridge", "members", conference=number), f"a member of {number}")
+        for _ in range(5):
+            for command in ("record-start", "record-stop"):
+                for number in ("1*2", "1+2"):
+                    site.ask("conf-bridge", command, conference=number)
+        files = {"recording-started": [], "recording-ended": []}
+        while len(files["recording-ended"]) < 10:
+            event = events.event()
+            if event["event"] in files:
+                files[event["event"]].append((event["conference"], event["file"]))
+        if files["recording-started"] != files["recording-ended"]:
+            raise Failed(f"what began and what ended: {files}")
+        there = {name for name in os.listdir(site.folder) if name.startswith("1_2-")}
+        if there != {file for _, file in files["recording-ended"]} or len(there) != 10:
+            raise Failed(f"10 recordings left {there}, the events said {files}")
+
+
+def directories_that_cannot_be_had_are_told():
+    with conference() as site:
+        site.path("file").write_text("")
+        wanted = {"recordings": "a directory that this user may write", "sounds": "a directory that this user may read"}
+        for key, expected in wanted.items():
+            text = site.path("conf-bridge.conf").read_text()
+            number = 1 + text.splitlines().index(f"{key} = .")
+            for name, why in (("absent", "No such file or directory"), ("file", "Not a directory")):
+                file = site.path("wrong.conf")
+                file.write_text(text.replace(f"{key} = .\n", f"{key} = {name}\n"))
+                for options in (["-t"], []):
+                    done = run(program("conf-bridge"), *options, "-c", file, check=False, cwd=site.folder)
+                    if done.returncode != 78 or done.stderr.strip() != f"{file}:{number}: {key}: expected {expected}, got {name} ({why})":
+                        raise Failed(f"{key} = {name}: exit {done.returncode}, {done.stderr}")
+
+
+main(the_mix_and_each_member, a_full_disk_ends_the_recording_alone, a_kill_leaves_playable_files, a_sound_is_played_to_all, a_member_whose_place_is_taken_is_recorded_on,
+     no_recording_overwrites_another, directories_that_cannot_be_had_are_told, together=2)

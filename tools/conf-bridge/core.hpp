@@ -106,6 +106,7 @@ public:
     void drain(base::Now now, Effects& effects);
     bool is_idle() const { return legs_.empty() && transactions_.live_clients() == 0; }
 
+    void recording_started(const RecordingStarted& started, Effects& effects);
     void recording_ended(base::Now now, const RecordingEnded& ended, Effects& effects);
     // To all, beside the mix.
     std::expected<void, local::Failure> play_sound(base::Now now, std::string_view number, media::Prompt sound, Effects& effects);
@@ -375,7 +376,8 @@ private:
     void beep_later(Turn turn, const Conference& conference);
     void on_beep(Turn turn, RoomId room);
     bool stop_sounds(Turn turn, Conference& conference);
-    void stop_recording_member(Turn turn, Conference& conference, const Leg& leg);
+    bool stop_recording_member(Turn turn, Conference& conference, const Leg& leg);
+    void record_on(Turn turn, Conference& conference, const Leg& old, const Leg& leg);
 
     // control.cpp: the socket's commands
     Outcome list() const;
@@ -410,7 +412,8 @@ private:
     base::Random random_;
     LegRecords records_;
     struct TrackOf {
-        std::string conference, file;
+        std::string conference, name, file;
+        bool is_mix = false;
     };
     std::unordered_map<std::uint64_t, TrackOf> tracks_;  // files that are written now
     std::uint64_t last_track_ = 0;

@@ -11,7 +11,6 @@ namespace {
 constexpr std::size_t kRunLength = 12;
 
 local::Value text_or_null(const std::string& text) { return text.empty() ? local::Value() : local::Value(text); }
-local::Value time_or_null(base::WallTime time) { return time == base::WallTime{} ? local::Value() : local::Value(time_text(time)); }
 
 local::Value describe(const Leg& leg) {
     return local::Value::object({{"id", leg.record.id},
@@ -42,7 +41,8 @@ void LegRecords::ended(base::Now now, const Leg& leg, std::string_view reason, s
     record.append("conference", text_or_null(leg.conference));
     record.append("member", joined ? local::Value(leg.member) : local::Value());
     record.append("role", joined ? local::Value(leg.role()) : local::Value());
-    record.append("joined", joined ? time_or_null(leg.joined_at) : local::Value());
+    // Whoever took another's place has it since it was answered, though the member came before.
+    record.append("joined", joined ? local::Value(time_text(std::max(leg.joined_at, leg.record.answered))) : local::Value());
     record.append("codec", leg.agreed ? local::Value(leg.agreed->codec.name) : local::Value());
     record.append("ended", time_text(now.wall));
     // Civil time may have been set back meanwhile.

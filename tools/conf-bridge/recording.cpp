@@ -14,6 +14,8 @@ namespace {
 constexpr std::string_view kLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 constexpr std::size_t kLongestFileName = 200;
 
+std::string stem_of(const Recording& recording, const Leg& member) { return recording.stem + "-member" + std::to_string(member.member); }
+
 }  // namespace
 
 std::string_view extension_of(RecordingFormat format) {
@@ -43,9 +45,6 @@ std::expected<bool, local::Failure> Core::start_recording(Turn turn, Conference&
     if (tracks_.size() + wanted > config_.recording_limit) return std::unexpected(local::Failure{"too-many", "recording-limit is reached"});
     recording = {recording_stem(conference.number, turn.now.wall), legs, {}};
     record(turn, conference, recording.stem, conference.room);
-    turn.effects.publish.push_back({"recording-started", local::Value::object({{"conference", conference.number},
-                                                                               {"name", conference.name},
-                                                                               {"file", recording.tracks.front().file}})});
     if (legs)
         for (const auto& [member, id] : conference.members) record_member(turn, conference, *find(id));
     if (config_.recording_announce) tell_all(turn, conference, PromptName::recording_on);
@@ -66,23 +65,39 @@ bool Core::stop_recording(Turn turn, Conference& conference) {
 void Core::record(Turn turn, Conference& conference, std::string stem, RecordingSource source) {
     const auto id = ++last_track_;
     auto file = std::move(stem) + '.' + std::string(extension_of(config_.recording_format));
-    tracks_.emplace(id, TrackOf{conference.number, file});
-    turn.effects.record.push_back(StartRecording{id, file, conference.thread, source});
-    conference.recording.tracks.push_back({id, std::move(file), source});
+    tracks_.emplace(id, TrackOf{conference.number, conference.name, file, std::holds_alternative<RoomId>(source)});
+    turn.effects.record.push_back(StartRecording{id, std::move(file), conference.thread, source});
+    conference.recording.tracks.push_back({id, source});
 }
 
 // A member who comes while all members are recorded is told so, and has a file too; where the bound is reached, the mix must do.
 void Core::record_member(Turn turn, Conference& conference, const Leg& leg) {
-    if (!conference.recording.legs || tracks_.size() >= config_.recording_limit) return;
-    record(turn, conference, conference.recording.stem + "-member" + std::to_string(leg.member), leg.id);
+    if (!conference.recording.legs || leg.waiting || tracks_.size() >= config_.recording_limit) return;
+    record(turn, conference, stem_of(conference.recording, leg), leg.id);
 }
 
-void Core::stop_recording_member(Turn turn, Conference& conference, const Leg& leg) {
+bool Core::stop_recording_member(Turn turn, Conference& conference, const Leg& leg) {
     auto& tracks = conference.recording.tracks;
     const auto track = std::ranges::find(tracks, RecordingSource(leg.id), &Recording::Track::source);
-    if (track == tracks.end()) return;
+    if (track == tracks.end()) return false;
     turn.effects.record.push_back(StopRecording{track->id, conference.thread, track->source});
     tracks.erase(track);
+    return true;
+}
+
+// Another leg has the member's place: its voice goes into a further file, which takes the old one's share of the bound.
+void Core::record_on(Turn turn, Conference& conference, const Leg& old, const Leg& leg) {
+    if (stop_recording_member(turn, conference, old)) record(turn, conference, stem_of(conference.recording, leg), leg.id);
+}
+
+void Core::recording_started(const RecordingStarted& started, Effects& effects) {
+    const auto found = tracks_.find(started.id);
+    if (found == tracks_.end()) return;
+    auto& track = found->second;
+    track.file = started.file;
+    if (!track.is_mix) return;
+    effects.publish.push_back(
+        {"recording-started", local::Value::object({{"conference", track.conference}, {"name", track.name}, {"file", track.file}})});
 }
 
 void Core::recording_ended(base::Now now, const RecordingEnded& ended, Effects& effects) {

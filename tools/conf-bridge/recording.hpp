@@ -21,7 +21,7 @@ using RecordingSource = std::variant<RoomId, media::LegId>;
 
 struct StartRecording {
     std::uint64_t id = 0;
-    std::string file;  // below the directory `recordings`
+    std::string file;  // below the directory `recordings`; where it is there, RecordingStarted tells another one
     unsigned thread = 0;
     RecordingSource source;
 };
@@ -32,6 +32,10 @@ struct StopRecording {
 };
 using RecordingCommand = std::variant<StartRecording, StopRecording>;
 
+struct RecordingStarted {
+    std::uint64_t id = 0;
+    std::string file;
+};
 struct RecordingEnded {
     std::uint64_t id = 0;
     std::string error;  // empty: as wanted
@@ -45,7 +49,6 @@ struct Recording {
     bool legs = false;  // each member has a file beside the mix
     struct Track {
         std::uint64_t id = 0;
-        std::string file;
         RecordingSource source;
     };
     std::vector<Track> tracks;

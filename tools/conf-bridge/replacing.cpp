@@ -52,9 +52,14 @@ void Core::take_over(Turn turn, Leg& leg) {
     } else {
         set_talking(turn, *old, false);
         static_cast<Standing&>(leg) = *old;
+        if (leg.given.accounting_code.empty()) leg.given.accounting_code = old->given.accounting_code;
+        // Written while it has the place that it tells of.
+        records_.ended(turn.now, *old, kReplaced.text, turn.effects.records);
+        old->record = {};
         old->member = 0;
         conference->members[leg.member] = leg.id;
         attach(turn, leg);
+        record_on(turn, *conference, *old, leg);
         counters_.add(Metric::replaced);
         publish(turn, "replaced", leg);
         set_held(turn, leg);

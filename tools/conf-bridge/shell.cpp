@@ -1,6 +1,9 @@
 #include "conf-bridge/shell.hpp"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <optional>
 
 #include "conf-bridge/config.hpp"
@@ -11,6 +14,7 @@
 #include "conf-bridge/watch.hpp"
 #include "io/call_log.hpp"
 #include "io/engine.hpp"
+#include "io/error.hpp"
 #include "io/large_pages.hpp"
 #include "io/local_client.hpp"
 #include "io/secret.hpp"
@@ -75,9 +79,7 @@ public:
           call_log_(io::CallLog::where_wanted(frame.loop(), config.call_log, config.call_log_sync)),
           locate_(frame.loop(), locate_options(config), locate_handlers()),
           has_sounds_(!config.sounds.empty()),
-          studio_(frame.loop(), config, [this](const RecordingEnded& ended) {
-              engine_.turn([&](base::Now now, Effects& effects) { core_.recording_ended(now, ended, effects); });
-          }) {
+          studio_(frame.loop(), config, studio_handlers()) {
         if (call_log_) close_recovered_calls();
         start_media(config, prompts);
         if (!config.ticket_secret_file.empty()) core_.use_ticket_secret(io::take_secret("ticket-secret-file", config.ticket_secret_file));
@@ -129,6 +131,17 @@ public:
 private:
     void report_drained() {
         if (draining_ && core_.is_idle()) frame_.drained();
+    }
+
+    Studio::Handlers studio_handlers() {
+        return {.started =
+                    [this](const RecordingStarted& started) {
+                        engine_.turn([&](base::Now, Effects& effects) { core_.recording_started(started, effects); });
+                    },
+                .ended =
+                    [this](const RecordingEnded& ended) {
+                        engine_.turn([&](base::Now now, Effects& effects) { core_.recording_ended(now, ended, effects); });
+                    }};
     }
 
     void start_media(const Config& config, const std::shared_ptr<const PromptLibrary>& prompts) {
@@ -232,10 +245,18 @@ private:
     std::vector<std::unique_ptr<MediaThread>> media_;  // last: joined before anything that their reports speak to is gone
 };
 
+void check_directory(std::string_view key, const std::string& path, int rights, const char* expected, const config::Entries& entries,
+                     config::Problems& problems) {
+    if (path.empty() || ::access((path + "/.").c_str(), rights) == 0) return;
+    config::complain(entries, problems, key, expected, path + " (" + io::os_error_text(errno) + ")");
+}
+
 void check(const config::Entries& entries, config::Problems& problems) {
     const auto config = read_config(entries, problems);
     io::CallLog::check(config.call_log, entries, problems);
     io::check_secret("ticket-secret-file", config.ticket_secret_file, entries, problems);
+    check_directory("recordings", config.recordings, W_OK | X_OK, "a directory that this user may write", entries, problems);
+    check_directory("sounds", config.sounds, X_OK, "a directory that this user may read", entries, problems);
     if (const auto prompts = read_prompts(config); !prompts)
         problems.push_back({config::place_of(entries, "prompts"), "prompts", "a directory with voice prompts", prompts.error()});
 }

@@ -1,6 +1,7 @@
 #include "conf-bridge/studio.hpp"
 
 #include <algorithm>
+#include <filesystem>
 #include <utility>
 
 #include "io/sound_file.hpp"
@@ -22,13 +23,24 @@ std::expected<media::Prompt, std::string> read_playable(const std::string& path)
 
 }  // namespace
 
-Studio::Studio(io::Loop& loop, const Config& config, std::function<void(const RecordingEnded&)> ended)
-    : loop_(loop), recordings_(config.recordings), sounds_(config.sounds), ended_(std::move(ended)), recorder_([this, alive = std::weak_ptr<int>(alive_)](const io::Recorder::Ended& end) {
-          loop_.post([this, alive, told = RecordingEnded{end.recording, end.error, end.length, end.missing}] {
-              if (!alive.expired()) ended_(told);
-          });
-      }) {
+Studio::Studio(io::Loop& loop, const Config& config, Handlers handlers)
+    : loop_(loop), recordings_(config.recordings), sounds_(config.sounds), handlers_(std::move(handlers)), recorder_(recorder_handlers()) {
     reload(config);
+}
+
+io::Recorder::Handlers Studio::recorder_handlers() {
+    return {.started =
+                [this, alive = std::weak_ptr<int>(alive_)](const io::Recorder::Started& start) {
+                    loop_.post([this, alive, told = RecordingStarted{start.recording, std::filesystem::path(start.path).filename()}] {
+                        if (!alive.expired()) handlers_.started(told);
+                    });
+                },
+            .ended =
+                [this, alive = std::weak_ptr<int>(alive_)](const io::Recorder::Ended& end) {
+                    loop_.post([this, alive, told = RecordingEnded{end.recording, end.error, end.length, end.missing}] {
+                        if (!alive.expired()) handlers_.ended(told);
+                    });
+                }};
 }
 
 void Studio::reload(const Config& config) {

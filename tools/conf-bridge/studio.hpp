@@ -21,7 +21,11 @@ class Studio {
 public:
     using Read = std::function<void(std::expected<media::Prompt, std::string>)>;
 
-    Studio(io::Loop& loop, const Config& config, std::function<void(const RecordingEnded&)> ended);
+    struct Handlers {
+        std::function<void(const RecordingStarted&)> started;
+        std::function<void(const RecordingEnded&)> ended;
+    };
+    Studio(io::Loop& loop, const Config& config, Handlers handlers);
 
     // What the media thread must be told.
     MediaCommand act(const RecordingCommand& command);
@@ -30,13 +34,14 @@ public:
     void reload(const Config& config);
 
 private:
+    io::Recorder::Handlers recorder_handlers();
     MediaCommand tap(unsigned thread, const RecordingSource& source, std::shared_ptr<media::SoundSink> sink) const;
 
     io::Loop& loop_;
     std::string recordings_, sounds_;
     io::SoundFormat format_{};
     std::uint32_t rate_ = 0;
-    std::function<void(const RecordingEnded&)> ended_;
+    const Handlers handlers_;
     std::shared_ptr<int> alive_ = std::make_shared<int>(0);
     io::Recorder recorder_;
     io::Worker reader_{"sounds"};

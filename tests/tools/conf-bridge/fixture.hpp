@@ -45,7 +45,8 @@ public:
     // The world.
     std::map<std::string, std::string> directory = {{"1234", "99"}, {"2000", ""}, {"3000", "77"}};
     std::int64_t max_members = 0;
-    bool directory_answers = true, directory_is_up = true, ports_are_free = true;
+    bool has_lobby = false;
+    bool directory_answers = true, directory_is_up = true, ports_are_free = true, files_open = true;
 
     // What came out, oldest first.
     std::vector<std::string> sent;
@@ -89,6 +90,10 @@ public:
         for (const char digit : digits) happen({MediaEvent::Kind::digit, {leg}, {}, digit});
     }
 
+    void start_recording(const RecordingStarted& started) {
+        core.recording_started(started, effects);
+        pump();
+    }
     void end_recording(const RecordingEnded& ended) {
         core.recording_ended(now, ended, effects);
         pump();
@@ -200,15 +205,16 @@ private:
                                      {"passcode_required", known && !entry->second.empty()},
                                      {"conference", valid ? entry->first : ""},
                                      {"name", "Weekly"},
-                                     {"max_members", max_members}});
+                                     {"max_members", max_members},
+                                     {"lobby", has_lobby}});
     }
 
     void pump() {
         for (const auto& entry : effects.transmit.entries()) sent.emplace_back(effects.transmit.bytes(entry));
         for (auto& event : effects.publish) events.push_back(std::move(event));
-        recordings.insert(recordings.end(), effects.record.begin(), effects.record.end());
         const auto questions = std::move(effects.ask);
         const auto commands = std::move(effects.media);
+        const auto records = std::move(effects.record);
         effects.clear();
         for (const auto& question : questions) {
             if (directory_answers || question.command == "beat")
@@ -217,6 +223,11 @@ private:
                 unanswered.push_back(question);
         }
         for (const auto& command : commands) obey(command);
+        for (const auto& command : records) {
+            recordings.push_back(command);
+            const auto* start = std::get_if<StartRecording>(&command);
+            if (start && files_open) start_recording({start->id, start->file});
+        }
     }
     void obey(const MediaCommand& command) {
         media.push_back(command);

@@ -57,6 +57,17 @@ TEST_CASE("a leg has one record, open when it is answered and complete when it e
     for (const auto* secret : {"4711", "0815"}) CHECK(out[1].line.find(secret) == std::string::npos);
 }
 
+TEST_CASE("who took another's place joined no earlier than it was answered") {
+    LegRecords records(base::Seed{});
+    std::vector<base::CallEntry> out;
+    Leg leg = caller();
+    leg.member = 3;
+    leg.joined_at = at(1'000).wall;
+    records.answered(at(60'000), leg, out);
+    records.ended(at(61'000), leg, "hung up", out);
+    CHECK(local::parse_json(out[1].line)->text("joined") == "1970-01-01T00:01:00Z");
+}
+
 TEST_CASE("who never was a member is recorded without a place") {
     LegRecords records(base::Seed{});
     std::vector<base::CallEntry> out;

@@ -18,6 +18,12 @@ Config recording_config(std::uint32_t limit = 100) {
 }
 
 Core::Outcome record(Rig& rig, bool legs) { return rig.command("record-start", local::Value::object({{"conference", "1234"}, {"legs", legs}})); }
+std::vector<std::string> files(const Rig& rig, std::string_view name) {
+    std::vector<std::string> found;
+    for (const auto& event : rig.events)
+        if (event.event == name) found.emplace_back(event.fields.text("file"));
+    return found;
+}
 bool is_on(Rig& rig) { return rig.command("list", local::Value::object())->rows.at(0).flag("recording"); }
 
 std::vector<StartRecording> starts(const Rig& rig) {
@@ -88,6 +94,57 @@ TEST_CASE("members have files of their own, from when they come to when they go"
     rig.about("end", "1234");
     CHECK(stops(rig).size() == 3);
     CHECK(rig.is_clean());
+}
+
+TEST_CASE("the name that the disk took is told, with the mix's start and every end", "[bridge]") {
+    Rig rig(recording_config());
+    rig.join("a");
+    rig.files_open = false;
+    record(rig, true);
+    const auto started = starts(rig);
+    CHECK_FALSE(rig.has_event("recording-started"));
+    rig.start_recording({started[0].id, "x-2.wav"});
+    rig.start_recording({started[1].id, "x-member1-2.wav"});
+    CHECK(files(rig, "recording-started") == std::vector<std::string>{"x-2.wav"});
+    rig.about("end", "1234");
+    for (const auto& each : started) rig.end_recording({each.id, "", {}, 0});
+    CHECK(files(rig, "recording-ended") == std::vector<std::string>{"x-2.wav", "x-member1-2.wav"});
+    rig.start_recording({99, "nobody's"});
+    CHECK(files(rig, "recording-started").size() == 1);
+}
+
+TEST_CASE("a member whose place another leg takes is recorded on, at the bound too", "[bridge]") {
+    auto config = recording_config(2);
+    config.attendee_takes_over = true;
+    Rig rig(config);
+    const std::string attendee = "X-Passcode: 99\r\nX-Attendee-ID: 7\r\n";
+    rig.join("a", "1234", attendee);
+    const bool legs = GENERATE(true, false);
+    record(rig, legs);
+    const auto second = rig.join("b", "1234", attendee);
+    REQUIRE(rig.has_event("replaced"));
+    const auto started = starts(rig);
+    REQUIRE(started.size() == (legs ? 3 : 1));
+    if (!legs) return;
+    CHECK(stops(rig) == std::vector{started[1].id});
+    CHECK(started[2].file == started[1].file);  // another file: the recorder sees that the name is taken
+    CHECK(std::get<media::LegId>(started[2].source).value == second);
+    rig.about("end", "1234");
+    CHECK(stops(rig).size() == 3);
+}
+
+TEST_CASE("who waits to be let in is not recorded, and once in, once", "[bridge]") {
+    Rig rig(recording_config());
+    rig.has_lobby = true;
+    rig.join("a");
+    rig.about("lock", "1234");
+    const auto waiting = rig.join("b");
+    record(rig, true);
+    CHECK(starts(rig).size() == 2);
+    rig.about("admit", "1234", 2);
+    const auto started = starts(rig);
+    REQUIRE(started.size() == 3);
+    CHECK(std::get<media::LegId>(started[2].source).value == waiting);
 }
 
 TEST_CASE("a mix that cannot be written ends the recording, a member's file only itself", "[bridge]") {
