@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <time.h>
 
 namespace confab::io {
 
@@ -38,6 +39,12 @@ void Worker::finish(std::function<void()> last) {
         loop_.stop();
     });
     thread_.join();
+}
+
+base::Duration Worker::cpu_time() {
+    timespec used{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return base::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
 }
 
 Worker::~Worker() {

@@ -5,6 +5,7 @@
 #include <string>
 #include <thread>
 
+#include "base/time.hpp"
 #include "io/loop.hpp"
 
 namespace confab::io {
@@ -17,6 +18,7 @@ public:
     // Runs `last` on the thread, then ends it: what was made there is destroyed there.
     void finish(std::function<void()> last);
     Loop& loop() { return loop_; }
+    static base::Duration cpu_time();  // that the calling thread has used
 
 private:
     Loop loop_;

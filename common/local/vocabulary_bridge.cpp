@@ -76,6 +76,18 @@ constexpr Field kStatsRow[] = {
     {"talking", FieldType::flag, true, "whether it talks now"},
     {"talked_ms", FieldType::integer, true, "how long it has talked, in milliseconds"},
 };
+constexpr Field kRoomsRow[] = {
+    {"conference", FieldType::text, true, "its number"},
+    {"thread", FieldType::integer, true, "the media thread that mixes it, from 0"},
+    {"members", FieldType::integer, true, "members now"},
+    {"talking", FieldType::integer, true, "of those, who talk"},
+    {"received", FieldType::integer, true, "RTP packets from them"},
+    {"sent", FieldType::integer, true, "RTP packets to them"},
+    {"lost", FieldType::integer, true, "packets from them that never came"},
+    {"loss", FieldType::integer, true, "percent of their packets that were lost, a number with one decimal; null until some were expected"},
+    {"jitter_ms", FieldType::integer, true, "the largest of a member, in milliseconds"},
+    {"mos", FieldType::integer, true, "the worst of a member; null until measured"},
+};
 constexpr Field kSilentEvent[] = {
     {"conference", FieldType::text, true, "its number"},
     {"member", FieldType::integer, true, "the member's number"},
@@ -181,6 +193,7 @@ constexpr Field kMessageEvent[] = {
 constexpr Command kCommands[] = {
     {"list", "list", "list the running conferences", {}, kListRow, true},
     {"members", "members", "list who is in a conference", kConference, kMemberRow, true},
+    {"rooms", "rooms", "list what was measured of each conference", {}, kRoomsRow, true},
     {"stats", "stats", "list what was measured of each member's leg", kConference, kStatsRow, true},
     {"leg", "leg", "show all that is known of one member: the fields of members and stats", kMember, kStatsRow},
     {"mute", "mute", "let a member hear and not be heard", kMember, kChanged, false, true},

@@ -161,7 +161,18 @@ std::string Core::contact_for(const sip::Hop& source, const sip::Uri& uri) const
     return contact + ">;isfocus";
 }
 
-unsigned Core::least_loaded() const { return static_cast<unsigned>(std::ranges::min_element(load_) - load_.begin()); }
+// Legs say what will come, the load what they cost.
+unsigned Core::least_loaded() const {
+    unsigned best = 0;
+    const auto rank = [this](unsigned thread) { return std::pair(used_[thread] >= config_.load_limit, load_[thread]); };
+    for (unsigned thread = 1; thread < load_.size(); ++thread)
+        if (rank(thread) < rank(best)) best = thread;
+    return best;
+}
+
+bool Core::is_overloaded() const {
+    return std::ranges::all_of(used_, [this](unsigned percent) { return percent >= config_.load_limit; });
+}
 
 // A caller who must key a passcode probably wants the conference that he dialled: its thread spares him the move.
 void Core::ask_for_media(Turn turn, Leg& leg) {

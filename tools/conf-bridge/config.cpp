@@ -100,6 +100,9 @@ config::Table make_keys() {
             menu_keys()),
         key("legs", &Config::legs, "2000",
             "Bound on legs, also the capacity that the directory sees; one more is answered 503, or with full-code where its conference runs here.").between(1, 100'000),
+        key("load-limit", &Config::load_limit, "90",
+            "Percent of a processor from which a media thread takes no new conference. With all of them there the bridge is full: those that run go on and take "
+            "callers, for others it answers 503, and the directory is told so.").between(1, 100).is_live(),
         key("conferences", &Config::conferences, "1000", "Bound on running conferences; one more is answered 503.").between(1, 100'000),
         key("members", &Config::members, "1000",
             "Most members of a conference for which the directory names no bound.").between(1, 4'096).is_live(),
@@ -182,6 +185,7 @@ void take_live(Config& running, const Config& fresh) {
     running.session_expires = fresh.session_expires;
     running.min_se = fresh.min_se;
     running.members = fresh.members;
+    running.load_limit = fresh.load_limit;
     running.recording_format = fresh.recording_format;
     running.recording_rate = fresh.recording_rate;
     running.recording_announce = fresh.recording_announce;

@@ -55,7 +55,7 @@ struct Config : config::Signalling, ParameterKeys, EntryRules, SubscriptionKeys,
     base::milliseconds menu_timeout{2000};
     std::uint32_t menu_step = 4;
     std::vector<std::string> languages;  // no key: those of the prompts that were found
-    std::uint32_t legs = 0, conferences = 0, members = 0;
+    std::uint32_t legs = 0, load_limit = 0, conferences = 0, members = 0;
 
     std::uint32_t port_pairs() const { return (static_cast<std::uint32_t>(media_ports.high) - media_ports.low + 1) / 2; }
 };

@@ -19,6 +19,7 @@ Core::Outcome Core::command(base::Now now, const local::Request& request, Effect
     const auto name = request.command->name;
     const auto number = request.arguments.text("conference");
     if (name == "list") return list();
+    if (name == "rooms") return rooms();
     if (name == "members") return members(number);
     if (name == "dial") return command_dial(turn, request.arguments);
     if (name == "dials") return dials();

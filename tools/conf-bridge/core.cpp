@@ -27,7 +27,7 @@ Core::Core(Config config, std::vector<config::Listener> listeners, const base::S
       random_(tag_seed(seed)),
       records_(seed),
       notifier_(subscription_limits(config_)),
-      load_(config_.media_threads) {}
+      load_(config_.media_threads), used_(config_.media_threads) {}
 
 void Core::start(base::Now now, Effects& effects) {
     outbound_.started = now.wall;
@@ -87,7 +87,7 @@ void Core::on_request(Turn turn, sip::ServerId server, const sip::Hop& source) {
 
 // §11.2: the status that an INVITE would get, as far as it does not turn on who calls whom.
 void Core::on_options(Turn turn, sip::ServerId server, const sip::Hop& source) {
-    if (draining_ || legs_.size() >= config_.legs) return reply(turn, server, source, 503, retry_after());
+    if (draining_ || is_overloaded() || legs_.size() >= config_.legs) return reply(turn, server, source, 503, retry_after());
     reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + service_lines());
 }
 
@@ -209,7 +209,7 @@ void Core::beat(Turn turn) {
                                                       {"address", config_.address.text()},
                                                       {"legs", static_cast<std::uint64_t>(legs_.size())},
                                                       {"conferences", static_cast<std::uint64_t>(conferences_.size())},
-                                                      {"capacity", config_.legs},
+                                                      {"capacity", is_overloaded() ? legs_.size() : config_.legs},
                                                       {"draining", draining_},
                                                       {"running", std::move(running)}})});
     arm({}, Alarm::beat, turn.now.steady + config_.beat_interval);
@@ -334,6 +334,7 @@ std::span<const std::uint64_t> Core::metrics(const MediaCounts& media) {
     counters_.set(Metric::rtcp_sent, media.rtcp_sent);
     counters_.set(Metric::rtcp_rejected, media.rtcp_rejected);
     counters_.set(Metric::dropped_digits, media.dropped_digits);
+    counters_.set(Metric::media_load, media.load);
     return counters_.values();
 }
 

@@ -96,6 +96,7 @@ public:
     void answer(base::Now now, std::uint64_t question, const Answer& answer, Effects& effects);
     void media(base::Now now, const MediaEvent& event, Effects& effects);
     void measured(std::span<const LegSample> samples);
+    void loaded(unsigned thread, unsigned percent) { used_[thread] = percent; }
     void flow_failed(base::Now now, const sip::Hop& hop, Effects& effects);
     std::optional<base::Instant> next_deadline();
     void expire(base::Now now, Effects& effects);
@@ -158,6 +159,7 @@ private:
     void begin_entry(Turn turn, Leg& leg);
     void resolve(Turn turn, Leg& leg, std::string passcode);
     Verdict judge(const Answer& answer, bool passcode_given) const;
+    bool is_overloaded() const;
     bool takes_rooms() const;
     bool is_dialled(std::string_view number) const;
     void on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given);
@@ -391,6 +393,8 @@ private:
     // statistics.cpp: what was measured
     std::uint64_t talked_ms(base::Now now, const Leg& leg) const;
     local::Value measured_row(base::Now now, const Leg& leg) const;
+    local::Value room_row(const Conference& conference) const;
+    Outcome rooms() const;
     Outcome stats(base::Now now, const Conference& conference) const;
     Outcome describe_member(base::Now now, const Leg& leg) const;
     Conference* find_conference(std::string_view number);
@@ -436,6 +440,7 @@ private:
     Attempts attempts_;
     EndedDialogs ended_;
     std::vector<std::size_t> load_;  // legs of each media thread
+    std::vector<unsigned> used_;     // percent of a processor, of each
     sip::Message message_;           // the message at hand: just received, or a stored INVITE split again
     std::string scratch_;
     std::uint32_t last_leg_ = 0;

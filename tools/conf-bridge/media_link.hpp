@@ -115,6 +115,7 @@ struct MediaCounts {
     std::uint64_t rooms = 0, lost_ticks = 0, received = 0, sent = 0, rejected = 0;
     std::uint64_t unauthentic = 0, rtcp_received = 0, rtcp_sent = 0, rtcp_rejected = 0;
     std::uint64_t dropped_digits = 0;
+    unsigned load = 0;  // percent of a processor that the thread has lately used
 };
 
 }  // namespace confab::bridge

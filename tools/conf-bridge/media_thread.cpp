@@ -153,6 +153,8 @@ struct MediaThread::Impl {
     std::array<std::vector<PlacedRoom*>, kPhases> phases;
     std::optional<io::Ticker> clock;
     std::uint64_t next_beat = 0, reported_beat = 0;
+    base::Duration measured_cpu{};
+    base::Instant measured_at{};
     unsigned next_phase = 0;
     media::Micros polled_at = 0;
     media::RoomOutput output;
@@ -165,7 +167,10 @@ struct MediaThread::Impl {
 
 void MediaThread::Impl::run(const std::vector<MediaCommand>& commands) {
     for (const auto& command : commands) std::visit(*this, command.what);
-    if (legs.empty()) clock.reset();
+    if (legs.empty()) {
+        clock.reset();
+        counts.load = 0;
+    }
     report();
 }
 
@@ -188,6 +193,8 @@ void MediaThread::Impl::operator()(const OpenLeg& what) {
 bool MediaThread::Impl::start_clock() {
     if (clock) return true;
     next_beat = reported_beat = 0;
+    measured_cpu = io::Worker::cpu_time();
+    measured_at = worker.loop().now().steady;
     try {
         clock.emplace(worker.loop(), kBeat, [this](base::Now, std::uint64_t number) { beat(number); });
     } catch (const io::StartupError&) {  // no descriptor left
@@ -393,11 +400,19 @@ void MediaThread::Impl::beat(std::uint64_t number) {
     if (number >= reported_beat + kReportBeats) {
         reported_beat = number;
         measure();
+        return report();
     }
-    if (!events.empty() || !samples.empty()) report();
+    if (!events.empty()) report();
 }
 
+// The load is that of the last seconds, each counting half of the next: a burst is not told as a state.
 void MediaThread::Impl::measure() {
+    const auto used = io::Worker::cpu_time();
+    const auto now = worker.loop().now().steady;
+    const auto share = 100 * (used - measured_cpu) / std::max<base::Duration>(now - measured_at, base::milliseconds(1));
+    counts.load = (counts.load + static_cast<unsigned>(std::clamp<std::int64_t>(share, 0, 100)) + 1) / 2;
+    measured_cpu = used;
+    measured_at = now;
     for (const auto& [id, placed] : rooms)
         for (const auto* leg : placed->legs) leg->path.complete(samples.emplace_back(leg->id, placed->room.report(leg->id)).report);
 }

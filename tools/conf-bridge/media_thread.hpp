@@ -32,7 +32,7 @@ struct MediaReport {
     unsigned thread = 0;
     std::vector<MediaEvent> events;
     MediaCounts counts;
-    std::vector<LegSample> samples;  // empty but once a second
+    std::vector<LegSample> samples;  // empty but once a second, when `counts.load` is new too
 };
 
 class MediaThread {

@@ -11,7 +11,7 @@ enum class Metric {
     replaced, announced, beats_failed, lost_ticks, rtp_received, rtp_sent, rtp_rejected, rtp_unauthentic, rtcp_received, rtcp_sent, rtcp_rejected,
     dials, dials_connected, dials_failed, dials_refused, referrals, referrals_failed, refers, redirected, redirects_refused,
     tickets_taken, tickets_refused, messages_relayed, messages_refused, dropped_digits, legs, lobby, conferences, dialogs, server_transactions,
-    client_transactions, media_sockets, rooms, call_records, lost_call_records, recordings, recordings_failed,
+    client_transactions, media_sockets, rooms, media_load, call_records, lost_call_records, recordings, recordings_failed,
     subscribed, refused_subscriptions, notified, subscriptions, count_
 };
 
@@ -72,6 +72,7 @@ inline constexpr metrics::Row kMetricRows[] = {
     {"confab_bridge_client_transactions", metrics::Kind::gauge, "Live client transactions"},
     {"confab_bridge_media_sockets", metrics::Kind::gauge, "Open RTP and RTCP ports"},
     {"confab_bridge_rooms", metrics::Kind::gauge, "Rooms, lobbies included"},
+    {"confab_bridge_media_load", metrics::Kind::gauge, "Percent of a processor that the busiest media thread has lately used"},
     {"confab_bridge_call_records", metrics::Kind::counter, "Records written to the call log"},
     {"confab_bridge_lost_call_records", metrics::Kind::counter, "Records that no disk took"},
     {"confab_bridge_recordings", metrics::Kind::gauge, "Files that are written now"},

@@ -70,7 +70,7 @@ Surroundings Core::surroundings(Turn turn, const Leg& leg) {
     return around;
 }
 
-bool Core::takes_rooms() const { return !draining_ && conferences_.size() < config_.conferences; }
+bool Core::takes_rooms() const { return !draining_ && !is_overloaded() && conferences_.size() < config_.conferences; }
 
 // Who still has to key a passcode most likely wants what others reached by this number.
 bool Core::is_dialled(std::string_view number) const {
@@ -80,7 +80,7 @@ bool Core::is_dialled(std::string_view number) const {
 void Core::on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given) {
     const auto verdict = judge(answer, passcode_given);
     if (answer) choose_language(leg, answer->text("language"));
-    if (draining_ && verdict == Verdict::missing && !is_dialled(leg.number)) leg.entry.refuse(Refusal::busy);
+    if (!takes_rooms() && verdict == Verdict::missing && !is_dialled(leg.number)) leg.entry.refuse(Refusal::busy);
     if (verdict == Verdict::right) leg.found = *answer;
     leg.entry.resolved(verdict, verdict == Verdict::right ? Terms::of(*answer) : Terms{}, leg.given, surroundings(turn, leg), config_);
     if (auto home = home_for(leg, answer)) return send_home(turn, leg, std::move(*home));

@@ -159,6 +159,7 @@ private:
     void on_media(const MediaReport& report) {
         counts_[report.thread] = report.counts;
         core_.measured(report.samples);
+        core_.loaded(report.thread, report.counts.load);
         engine_.turn([&](base::Now now, Effects& effects) {
             for (const auto& event : report.events) core_.media(now, event, effects);
         });
@@ -177,6 +178,7 @@ private:
             sum.rtcp_sent += counts.rtcp_sent;
             sum.rtcp_rejected += counts.rtcp_rejected;
             sum.dropped_digits += counts.dropped_digits;
+            sum.load = std::max(sum.load, counts.load);
         }
         return sum;
     }

@@ -1,4 +1,5 @@
 // What was measured of each leg, for the socket: the media thread's last report, and how long a member talked.
+#include <algorithm>
 #include <cmath>
 
 #include "conf-bridge/core.hpp"
@@ -54,6 +55,37 @@ local::Value Core::measured_row(base::Now now, const Leg& leg) const {
 Core::Outcome Core::stats(base::Now now, const Conference& conference) const {
     Reply reply;
     for (const auto& [member, id] : conference.members) reply.rows.push_back(measured_row(now, *legs_.at(id.value)));
+    return reply;
+}
+
+// Of those who are in it now.
+local::Value Core::room_row(const Conference& conference) const {
+    media::LegReport sum;
+    std::uint64_t talking = 0;
+    for (const auto& [member, id] : conference.members) {
+        const Leg& leg = *legs_.at(id.value);
+        talking += leg.talking;
+        sum.received += leg.report.received;
+        sum.sent += leg.report.sent;
+        sum.lost += leg.report.lost;
+        sum.jitter_ms = std::max(sum.jitter_ms, leg.report.jitter_ms);
+        if (leg.report.mos) sum.mos = std::min(sum.mos.value_or(*leg.report.mos), *leg.report.mos);
+    }
+    return local::Value::object({{"conference", conference.number},
+                                 {"thread", conference.thread},
+                                 {"members", static_cast<std::uint64_t>(conference.members.size())},
+                                 {"talking", talking},
+                                 {"received", sum.received},
+                                 {"sent", sum.sent},
+                                 {"lost", sum.lost},
+                                 {"loss", loss_of(sum)},
+                                 {"jitter_ms", std::lround(sum.jitter_ms)},
+                                 {"mos", sum.mos ? local::Value(std::round(*sum.mos * 100) / 100) : nullptr}});
+}
+
+Core::Outcome Core::rooms() const {
+    Reply reply;
+    for (const auto& [number, conference] : conferences_) reply.rows.push_back(room_row(conference));
     return reply;
 }
 

@@ -160,6 +160,22 @@ TEST_CASE("bounds and draining refuse with 503", "[bridge]") {
         rig.request({.call = "b", .user = "2000"});
         CHECK(rig.status() == 503);
     }
+    SECTION("media threads at their limit") {
+        Rig rig;
+        rig.join("a");
+        rig.core.loaded(0, 89);
+        rig.request({.call = "b", .user = "2000"});
+        CHECK(rig.status() == 200);
+        rig.core.loaded(0, 90);
+        rig.request({.method = "OPTIONS", .call = "c", .body = ""});
+        CHECK(rig.status() == 503);
+        rig.request({.call = "d", .user = "3000"});
+        CHECK(rig.status() == 503);
+        rig.join("e");  // where a conference runs it goes on
+        rig.core.loaded(0, 0);
+        rig.request({.call = "f", .headers = "X-Passcode: 77\r\n", .user = "3000"});
+        CHECK(rig.status() == 200);
+    }
     SECTION("draining") {
         Rig rig;
         rig.join("a");

@@ -36,6 +36,18 @@ TEST_CASE("what was measured of a leg", "[bridge][stats]") {
     CHECK(row().integer("level") == -127);
 }
 
+TEST_CASE("what was measured of a conference", "[bridge][stats]") {
+    Rig rig;
+    const LegSample samples[] = {{{rig.join("a")}, {.received = 995, .sent = 1000, .lost = 5, .jitter_ms = 6.6, .mos = 4.321}},
+                                 {{rig.join("b")}, {.received = 500, .sent = 1000, .lost = 500, .jitter_ms = 9.4, .mos = 1.5}}};
+    rig.core.measured(samples);
+    rig.happen({MediaEvent::Kind::talking, samples[1].leg});
+    const auto rooms = rig.command("rooms", local::Value::object());
+    REQUIRE(rooms->rows.size() == 1);
+    CHECK(local::to_json(rooms->rows[0]) ==
+          R"({"conference":"1234","thread":0,"members":2,"talking":1,"received":1495,"sent":2000,"lost":505,"loss":25.2,"jitter_ms":9,"mos":1.5})");
+}
+
 TEST_CASE("how long a member talks is told when it falls silent", "[bridge][stats]") {
     Rig rig;
     const auto leg = rig.join("a");
