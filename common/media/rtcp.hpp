@@ -1,5 +1,5 @@
 // RTCP (RFC 3550 §6): compound packets read and composed, and what a report must know of a stream (appendix A.1, A.3, A.8). Pure.
-// Owner: one media thread. Times are microseconds of the owner's steady clock; nothing allocates after construction.
+// Owner: one media thread at a time. Times are microseconds of the owner's steady clock; nothing allocates after construction.
 //
 // What comes from a peer is bounded by its datagram: the whole compound is checked (appendix A.2) before anything is believed. Only blocks
 // about our own stream count.

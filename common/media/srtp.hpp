@@ -1,7 +1,7 @@
 // SRTP and SRTCP (RFC 3711) through libsrtp2, with OpenSSL's AES-CTR and HMAC-SHA1 plugged in (Debian's build runs them through NSS, ten
 // times slower).
 //
-// One `Srtp` is one direction of one leg: any SSRC, keyed once. Owner: one media thread. In place; nothing allocates after the first packet
+// One `Srtp` is one direction of one leg: any SSRC, keyed once. Owner: one media thread at a time. In place; nothing allocates after the first packet
 // of an SSRC. Suites: AES_CM_128_HMAC_SHA1_80, AES_CM_128_HMAC_SHA1_32, AEAD_AES_128_GCM, AEAD_AES_256_GCM (RFC 4568, RFC 7714).
 #pragma once
 

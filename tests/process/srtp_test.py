@@ -1,5 +1,6 @@
 """SRTP (RFC 3711) with keys in the session description (RFC 4568) at a bridge itself, with Debian's libsrtp as the other side: sound passes both ways between a leg
-with SRTP and one without, and what is not sealed with the leg's key is not heard and is counted."""
+with SRTP and one without, and what is not sealed with the leg's key is not heard and is counted. A caller whose sequence numbers wrap in the lobby is heard, and hears
+one stream, after it has moved to another media thread."""
 import base64
 import ctypes
 import os
@@ -55,7 +56,11 @@ class Stream:
 
 
 class Plain(Phone):
-    packets = 0
+    packets = 0  # so far; its number is the last one's sequence number
+
+    def __init__(self, *rest):
+        super().__init__(*rest)
+        self.headers = []  # of all that was heard
 
     def seal(self, packet):
         return packet
@@ -78,6 +83,7 @@ class Plain(Phone):
                 if packet is None:
                     raise Failed(f"{self.user} got what its key does not open")
                 payloads.append(packet[HEADER:])
+                self.headers.append(packet[:HEADER])
         except BlockingIOError:
             return payloads
 
@@ -85,11 +91,11 @@ class Plain(Phone):
 class Secure(Plain):
     def __init__(self, *rest):
         super().__init__(*rest)
-        self.key = os.urandom(KEY_OCTETS)
+        self.master = os.urandom(KEY_OCTETS)
 
     @property
     def sdp(self):
-        crypto = f"a=crypto:1 {SUITE} inline:{base64.b64encode(self.key).decode()}\r\n"
+        crypto = f"a=crypto:1 {SUITE} inline:{base64.b64encode(self.master).decode()}\r\n"
         return super().sdp.replace("RTP/AVP", "RTP/SAVP") + crypto
 
     def invite(self, number, **more):
@@ -98,9 +104,9 @@ class Secure(Plain):
             theirs = re.search(rf"a=crypto:1 {SUITE} inline:([A-Za-z0-9+/=]+)", body_of(response))
             if " RTP/SAVP " not in response or not theirs:
                 raise Failed(f"an offer with SRTP is answered {body_of(response)}")
-            if base64.b64decode(theirs[1]) == self.key:
+            if base64.b64decode(theirs[1]) == self.master:
                 raise Failed("the bridge uses our key")
-            self.out, self.into = Stream(self.key, ANY_OUTBOUND), Stream(base64.b64decode(theirs[1]), ANY_INBOUND)
+            self.out, self.into = Stream(self.master, ANY_OUTBOUND), Stream(base64.b64decode(theirs[1]), ANY_INBOUND)
         return code, response
 
     def seal(self, packet):
@@ -159,5 +165,36 @@ def sound_passes_both_ways():
                 one.bye()
 
 
+def rollover_counters_move_with_a_leg():
+    """RFC 3711 §3.3.1: no packet tells them."""
+    LIBRARY.srtp_init()
+    ports, half = (26000, 26399), 26200  # one half for each thread
+    with Site(daemons=("conf-bridge",), conf_bridge={"srtp": "optional", "media-threads": 2, "media-ports": "%d-%d" % ports}) as site:
+        # The number of the caller who keys is no running conference's: he waits on the thread with the fewest legs.
+        site.canned_directory({"1234": {}, "8000": {"passcode": "99", "conference": "1234"}})
+        with Plain(site, 60, "alice") as alice, Secure(site, 61, "bob") as bob:
+            everybody = (alice, bob)
+            if [alice.invite("1234")[0], bob.invite("8000")[0]] != [200, 200]:
+                raise Failed("a caller does not get in")
+            if not alice.media[1] < half <= bob.media[1]:
+                raise Failed(f"the conference and the lobby are not on two threads: ports {alice.media[1]} and {bob.media[1]}")
+            bob.packets = 0xffff - 25
+            say(50, None, None, everybody)
+            bob.key("99#")
+            eventually(lambda: len(site.ask("conf-bridge", "members", conference="1234")) == 2, "both in")
+            say(25, None, None, everybody)
+            expect_heard("SRTP after a move", say(50, bob, crowd.tone(500), everybody), (alice,), 500)
+            say(25, None, None, everybody)
+            expect_heard("to SRTP after a move", say(50, alice, crowd.tone(700), everybody), (bob,), 700)
+            if crowd.metrics(site)["confab_bridge_rtp_unauthentic"]:
+                raise Failed("some of it was not taken")
+            streams = {header[8:] for header in bob.headers}
+            numbers = [int.from_bytes(header[2:4], "big") for header in bob.headers]
+            if len(streams) != 1 or any((after - before) % 0x10000 != 1 for before, after in zip(numbers, numbers[1:])):
+                raise Failed(f"bob heard {len(streams)} streams, with the numbers {numbers}")
+            for one in everybody:
+                one.bye()
+
+
 if __name__ == "__main__":
-    main(sound_passes_both_ways)
+    main(sound_passes_both_ways, rollover_counters_move_with_a_leg)

@@ -207,14 +207,14 @@ void Core::on_opened(Turn turn, Leg& leg, const base::SocketAddress& local) {
 }
 
 // Half of a move: the ports are free for the conference's thread.
-void Core::on_closed(Turn turn, Leg& leg) {
+void Core::on_closed(Turn turn, Leg& leg, std::shared_ptr<MovedLeg> moved) {
     if (!leg.moving) return;
     const auto* conference = find_conference(leg.conference);
     if (!conference) return;
     leg.thread = conference->thread;
     leg.has_media = true;
     ++load_[leg.thread];
-    tell(turn, leg, OpenLeg{leg.id, leg.local.port});
+    tell(turn, leg, OpenLeg{leg.id, leg.local.port, std::move(moved)});
 }
 
 }  // namespace confab::bridge

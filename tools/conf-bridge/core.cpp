@@ -134,7 +134,7 @@ void Core::media(base::Now now, const MediaEvent& event, Effects& effects) {
             note(turn, base::Severity::warning, *leg, "no RTP ports for a leg");
             [[fallthrough]];
         case room_full: return hang_up(turn, *leg, kNoMedia);
-        case closed: return on_closed(turn, *leg);
+        case closed: return on_closed(turn, *leg, event.moved);
         case talking: return set_talking(turn, *leg, true);
         case silent: return set_talking(turn, *leg, false);
         case digit: return on_digit(turn, *leg, event.digit);

@@ -153,7 +153,7 @@ private:
     void ask_for_media(Turn turn, Leg& leg);
     unsigned least_loaded() const;
     void on_opened(Turn turn, Leg& leg, const base::SocketAddress& local);
-    void on_closed(Turn turn, Leg& leg);
+    void on_closed(Turn turn, Leg& leg, std::shared_ptr<MovedLeg> moved);
 
     // seating.cpp: from what the caller gives to a seat, or a refusal
     void begin_entry(Turn turn, Leg& leg);

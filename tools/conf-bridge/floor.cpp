@@ -96,10 +96,10 @@ void Core::on_digit(Turn turn, Leg& leg, char digit) {
     if (leg.member != 0) press(turn, leg, digit);
 }
 
-// A room lives on one thread: a leg that waited on another goes there with its ports.
+// A room lives on one thread: a leg that waited on another goes there with its ports and its path.
 void Core::move_or_join(Turn turn, Leg& leg) {
     if (find_conference(leg.conference)->thread == leg.thread) return join(turn, leg);
-    tell(turn, leg, CloseLeg{leg.id});
+    tell(turn, leg, CloseLeg{leg.id, true});
     --load_[leg.thread];
     leg.has_media = false;
     leg.attached = false;

@@ -1,5 +1,5 @@
 // A leg's packets between its sockets and its room: whose they are, SRTP and SRTCP (RFC 3711) in place, RTCP (RFC 3550) both ways. Pure.
-// Owner: a media thread. Times are microseconds of the thread's steady clock.
+// Owner: a media thread, one after another where the leg moves. Times are microseconds of the steady clock, which is one for all of them.
 //
 // A keyed leg takes nothing that does not authenticate, and the check comes before the source is looked at, so that forged packets teach no
 // address. RTCP is believed from the host of the leg's RTP and goes beside it (port + 1) until its own source is known.
@@ -71,6 +71,13 @@ private:
     media::RtcpSession rtcp_;
     base::SocketAddress rtcp_source_;  // port 0: not heard yet
     std::optional<MediaKeys> keys_;
+};
+
+// What a leg takes along when it goes to another thread: its peer hears one stream, and the rollover counters (RFC 3711 §3.3.1), which no packet tells,
+// are not lost.
+struct MovedLeg {
+    LegPath path;
+    std::optional<media::LegStream> stream;
 };
 
 }  // namespace confab::bridge

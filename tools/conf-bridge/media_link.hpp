@@ -1,7 +1,8 @@
 // What the focus and its media threads say to each other: commands down, events up, all values. Pure.
 //
 // A leg opens (sockets bound), attaches to a room or to its thread's lobby, changes, and closes. Commands that name an unknown leg do
-// nothing: they crossed its end. OpenLeg is answered by `opened` or `open_failed`, the CloseLeg of an open leg by `closed`.
+// nothing: they crossed its end. OpenLeg is answered by `opened` or `open_failed`, the CloseLeg of an open leg by `closed`. A leg goes to another
+// thread by a CloseLeg that says so and an OpenLeg there with what came in `closed`.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +28,12 @@ struct MediaKeys {
     bool operator==(const MediaKeys&) const = default;
 };
 
+struct MovedLeg;  // of the media threads alone (leg_path.hpp): the focus hands it on
+
 struct OpenLeg {
     media::LegId leg;
     std::uint16_t port = 0;  // 0: any pair of the thread's range; otherwise the pair that the leg had on another thread
+    std::shared_ptr<MovedLeg> moved{};  // to be emptied; null: a new leg
 };
 struct AttachLeg {
     media::LegId leg;
@@ -91,6 +95,7 @@ struct RecordLeg {  // its own voice
 };
 struct CloseLeg {
     media::LegId leg;
+    bool moves = false;
 };
 struct MediaCommand {
     unsigned thread = 0;
@@ -103,6 +108,7 @@ struct MediaEvent {
     media::LegId leg;
     base::SocketAddress local{};  // opened: where RTP is received
     char digit = 0;
+    std::shared_ptr<MovedLeg> moved{};  // closed, where the leg moves
 };
 
 // What was measured of a leg; of each once a second.

@@ -42,7 +42,7 @@ struct PlacedRoom {
 };
 
 struct PlacedLeg {
-    PlacedLeg(media::LegId leg, LegPath fresh) : id(leg), path(std::move(fresh)) {}
+    PlacedLeg(media::LegId leg, MovedLeg comes) : id(leg), path(std::move(comes.path)), stream(std::move(comes.stream)) {}
     const media::LegId id;
     io::Descriptor direct;  // RTP of `source`; read with the tick that uses it: a wake-up for each packet would cost more than all the rest
     PlacedRoom* place = nullptr;
@@ -59,7 +59,7 @@ struct PlacedLeg {
     base::SocketAddress source;  // that `direct` is, or should be, connected to
 
     RoomId room = kLobby;
-    std::optional<media::LegStream> stream;  // between rooms
+    std::optional<media::LegStream> stream;  // between rooms, on this thread or another
     std::shared_ptr<media::SoundSink> sink;
 };
 
@@ -117,6 +117,7 @@ struct MediaThread::Impl {
     void operator()(const CloseLeg& what);
 
     bool start_clock();
+    LegPath make_path();
     PlacedRoom& room_for(RoomId id);
     void remove(RoomId id);
     void detach(media::LegId id, PlacedLeg& leg);
@@ -139,7 +140,7 @@ struct MediaThread::Impl {
     }
     media::Micros rtcp_interval() const { return options.rtcp_interval.count() * 1000; }
     media::Micros some_of(media::Micros time) { return static_cast<media::Micros>(random.below(static_cast<std::uint64_t>(time) + 1)); }
-    void say(MediaEvent event) { events.push_back(event); }
+    void say(MediaEvent event) { events.push_back(std::move(event)); }
 
     const unsigned index;
     const MediaOptions options;
@@ -178,16 +179,19 @@ void MediaThread::Impl::operator()(const OpenLeg& what) {
     auto bound = what.port == 0 ? ports.open(options.address, options.receive_buffer, options.dscp)
                                 : io::PortPairs::open_at({options.address, what.port}, options.receive_buffer, options.dscp);
     if (!bound || !start_clock()) return say({MediaEvent::Kind::open_failed, what.leg});
-    const auto now = worker.loop().now();
-    const auto ntp_at_zero = media::ntp_of(now.wall.time_since_epoch().count()) - media::ntp_length_of(micros_of(now.steady));
-    LegPath path(static_cast<std::uint32_t>(random.next()), random.next(), ntp_at_zero);
-    auto leg = std::make_unique<PlacedLeg>(what.leg, std::move(path));
+    auto leg = std::make_unique<PlacedLeg>(what.leg, what.moved ? std::move(*what.moved) : MovedLeg{make_path(), std::nullopt});
     leg->door = io::Datagrams::adopt(worker.loop(), std::move(bound->rtp), datagram_options(), buffers,
                                      [this, id = what.leg](base::Now, std::span<io::Datagram> batch) { receive_at_door(id, batch); });
     leg->rtcp = io::Datagrams::adopt(worker.loop(), std::move(bound->rtcp), datagram_options(), buffers,
                                      [this, id = what.leg](base::Now, std::span<io::Datagram> batch) { receive_rtcp(id, batch); });
     legs.emplace(what.leg.value, std::move(leg));
     say({MediaEvent::Kind::opened, what.leg, bound->local});
+}
+
+LegPath MediaThread::Impl::make_path() {
+    const auto now = worker.loop().now();
+    const auto ntp_at_zero = media::ntp_of(now.wall.time_since_epoch().count()) - media::ntp_length_of(micros_of(now.steady));
+    return {static_cast<std::uint32_t>(random.next()), random.next(), ntp_at_zero};
 }
 
 bool MediaThread::Impl::start_clock() {
@@ -310,10 +314,12 @@ void MediaThread::Impl::operator()(const RecordLeg& what) {
 void MediaThread::Impl::operator()(const CloseLeg& what) {
     auto* leg = find(what.leg);
     if (!leg) return;
-    if (leg->place) report_to(*leg, true);
+    if (leg->place && !what.moves) report_to(*leg, true);
     detach(what.leg, *leg);
+    MediaEvent closed{MediaEvent::Kind::closed, what.leg};
+    if (what.moves) closed.moved = std::make_shared<MovedLeg>(std::move(leg->path), std::move(leg->stream));
     legs.erase(what.leg.value);
-    say({MediaEvent::Kind::closed, what.leg});
+    say(std::move(closed));
 }
 
 void MediaThread::Impl::take(PlacedLeg& leg, const base::SocketAddress& source, std::span<std::uint8_t> packet, media::Micros arrival, media::Micros early) {

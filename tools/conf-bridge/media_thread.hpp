@@ -1,9 +1,9 @@
-// One thread that owns rooms, legs and their RTP sockets from birth to death. Commands come in by post, events go out in one batch for
-// each wake-up.
+// One thread that owns rooms, legs and their RTP sockets from birth to death; a leg that moves is born again on another thread, with its path. Commands
+// come in by post, events go out in one batch for each wake-up.
 //
 // Rooms tick every 20 ms in four groups that are 5 ms apart, so that their work spreads. A late tick is made once; what was missed beyond
 // is counted and skipped. The clock stands still while there is no room. A leg in a room sends RTCP reports, each after an interval of its own
-// around `rtcp_interval` (RFC 3550 §6.2), and says BYE when it closes.
+// around `rtcp_interval` (RFC 3550 §6.2), and says BYE when it ends.
 #pragma once
 
 #include <array>

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "conf-bridge/core.hpp"
+#include "conf-bridge/leg_path.hpp"
 
 namespace confab::bridge::test {
 
@@ -238,7 +239,7 @@ private:
             happen({MediaEvent::Kind::opened, open->leg, {*base::IpAddress::parse("127.0.0.40"), port}});
         }
         if (const auto* close = std::get_if<CloseLeg>(&command.what); close && open_.erase(close->leg.value) != 0)
-            happen({MediaEvent::Kind::closed, close->leg});
+            happen({MediaEvent::Kind::closed, close->leg, {}, 0, close->moves ? std::make_shared<MovedLeg>(LegPath(1, 1, 0), std::nullopt) : nullptr});
     }
 
     int branches_ = 0;

@@ -137,7 +137,7 @@ TEST_CASE("a wrong passcode may be policy to prompt for", "[bridge]") {
     CHECK(rig.has_event("joined"));
 }
 
-TEST_CASE("a leg that waited on another media thread moves there with its port", "[bridge]") {
+TEST_CASE("a leg that waited on another media thread moves there with its port and its path", "[bridge]") {
     auto config = default_config();
     config.media_threads = 2;
     Rig rig(config);
@@ -154,12 +154,15 @@ TEST_CASE("a leg that waited on another media thread moves there with its port",
     rig.core.answer(rig.now, rig.unanswered.front().id, local::Value::object({{"valid", true}, {"conference", "1234"}}), rig.effects);
     rig.happen({MediaEvent::Kind::talking, {99}});  // any input lets the canned threads act
     REQUIRE(rig.media.size() >= 3);
-    CHECK(std::get_if<CloseLeg>(&rig.media[0].what));
+    const auto* close = std::get_if<CloseLeg>(&rig.media[0].what);
+    REQUIRE(close);
+    CHECK(close->moves);
     CHECK(rig.media[0].thread == 1);
     const auto* open = std::get_if<OpenLeg>(&rig.media[1].what);
     REQUIRE(open);
     CHECK(rig.media[1].thread == 0);
     CHECK(open->port == 20004);
+    CHECK(open->moved);
     CHECK(rig.has_event("joined"));
     CHECK(rig.about("members", "1234")->rows.size() == 2);
 }

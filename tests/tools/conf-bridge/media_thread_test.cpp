@@ -12,6 +12,7 @@
 #include "io/port_pairs.hpp"
 #include "io/ticker.hpp"
 #include "media/rtcp.hpp"
+#include "media/srtp.hpp"
 
 using namespace confab;
 using namespace confab::bridge;
@@ -47,14 +48,66 @@ struct Caller {
     io::Datagrams socket;
 };
 
+// A caller with SRTP and SRTCP, whose sequence numbers soon wrap.
+struct KeyedCaller {
+    explicit KeyedCaller(io::Loop& loop)
+        : ports(23200, 23299, {}),
+          pair(*ports.bind(loop, kHere, {}, nullptr, [this](base::Now, auto batch) { hear(batch); }, [this](base::Now, auto batch) { read(batch); })) {}
+
+    static MediaKeys keys() { return {"AES_CM_128_HMAC_SHA1_80", std::string(30, 's'), std::string(30, 'r')}; }
+    static media::Srtp srtp(media::Srtp::Direction way, const std::string& key) { return std::move(*media::Srtp::create(way, keys().suite, key)); }
+
+    void speak(const base::SocketAddress& to) {
+        std::array<std::uint8_t, kPacket + media::kSrtpOverhead> packet;
+        packet.fill(kLoud);
+        media::write_rtp_header(std::span(packet).first<media::kRtpHeader>(), false, 0, static_cast<std::uint16_t>(sequence), sequence * 160u, 77);
+        ++sequence;
+        pair.rtp.send(to, std::span(packet).first(*seal.protect(packet, kPacket)));
+        pair.rtp.flush();
+    }
+    void hear(std::span<io::Datagram> batch) {
+        for (const auto& datagram : batch) {
+            const auto size = open.unprotect(datagram.bytes, datagram.bytes.size());
+            const auto packet = size ? media::RtpPacket::parse(datagram.bytes.first(*size)) : std::nullopt;
+            REQUIRE(packet);
+            in_turn = in_turn && (heard == 0 || (packet->ssrc == ssrc && packet->sequence == static_cast<std::uint16_t>(last + 1)));
+            ssrc = packet->ssrc;
+            last = packet->sequence;
+            ++heard;
+        }
+    }
+    void read(std::span<io::Datagram> batch) {
+        for (const auto& datagram : batch) {
+            const auto size = open.unprotect_rtcp(datagram.bytes, datagram.bytes.size());
+            const auto report = size ? media::RtcpReport::parse(datagram.bytes.first(*size), 77) : std::nullopt;
+            REQUIRE(report);
+            ++reports;
+            goodbyes += report->goodbye;
+        }
+    }
+
+    std::uint32_t sequence = 65530;
+    unsigned heard = 0, reports = 0, goodbyes = 0;
+    bool in_turn = true;  // one stream of ours, and nothing missing
+    std::uint32_t ssrc = 0;
+    std::uint16_t last = 0;
+    media::Srtp seal = srtp(media::Srtp::Direction::send, keys().receive), open = srtp(media::Srtp::Direction::receive, keys().send);
+    io::PortPairs ports;
+    io::PortPair pair;
+};
+
 // One media thread with the test's own loop as its focus.
 struct Stage {
-    explicit Stage(std::uint16_t low = 21000, std::uint16_t high = 21999) : thread(0, options(low, high), [this](MediaReport report) {
-        loop.post([this, report = std::move(report)] {
-            counts = report.counts;
-            for (const auto& event : report.events) events.push_back(event);
-        });
-    }) {}
+    explicit Stage(std::uint16_t low = 21000, std::uint16_t high = 21999) : thread(0, options(low, high), into(counts)) {}
+
+    std::function<void(MediaReport)> into(MediaCounts& kept) {
+        return [this, &kept](MediaReport report) {
+            loop.post([this, &kept, report = std::move(report)] {
+                kept = report.counts;
+                for (const auto& event : report.events) events.push_back(event);
+            });
+        };
+    }
 
     static MediaOptions options(std::uint16_t low, std::uint16_t high) {
         MediaOptions options;
@@ -246,4 +299,36 @@ TEST_CASE("a leg is sent reports, one more when it goes, and what is no report o
     stage.order(CloseLeg{{1}});
     REQUIRE(stage.until([&] { return goodbyes == 1; }));
     CHECK(stage.counts.rtcp_sent >= 3);
+}
+
+TEST_CASE("a keyed leg whose sequence numbers have wrapped goes on where it was on another thread", "[bridge]") {
+    Stage stage(23300, 23399);
+    MediaCounts there_counts;
+    MediaThread there(1, Stage::options(23400, 23499), stage.into(there_counts));
+    using enum MediaEvent::Kind;
+    KeyedCaller caller(stage.loop);
+    const AttachLeg attach{{1}, 5, caller.pair.rtp.local(), {}, false, false, KeyedCaller::keys()};
+    stage.order(OpenLeg{{1}});
+    REQUIRE(stage.until([&] { return stage.find(opened, 1); }));
+    const auto to = stage.find(opened, 1)->local;
+    const auto speak = [&] { caller.speak(to); };
+    stage.order(attach);
+    REQUIRE(stage.until([&] { return stage.counts.received > 10 && caller.heard > 10 && caller.reports > 1; }, speak));
+
+    stage.order(CloseLeg{{1}, true});
+    REQUIRE(stage.until([&] { return stage.find(closed, 1); }));
+    const auto moved = stage.find(closed, 1)->moved;
+    REQUIRE(moved);
+    CHECK(stage.counts.unauthentic == 0);
+    stage.events.clear();
+    there.post({{1, OpenLeg{{1}, to.port, moved}}, {1, attach}});
+    const auto heard = caller.heard, reports = caller.reports;
+    REQUIRE(stage.until([&] { return caller.heard > heard + 10 && caller.reports > reports + 1 && there_counts.received > 10; }, speak));
+    CHECK(stage.find(opened, 1)->local == to);
+    CHECK(caller.in_turn);
+    CHECK(caller.goodbyes == 0);
+    there.post({{1, CloseLeg{{1}}}});
+    REQUIRE(stage.until([&] { return stage.find(closed, 1) && caller.goodbyes == 1; }));
+    CHECK_FALSE(stage.find(closed, 1)->moved);
+    CHECK(there_counts.unauthentic == 0);
 }
