@@ -150,6 +150,26 @@ TEST_CASE("a leader PIN that is keyed wrong in the lobby is the reason of the BY
     CHECK(rig.has_sent("Reason: SIP;cause=403;text=\"Wrong Leader PIN\""));
 }
 
+TEST_CASE("the journal learns the place of a leg, and its role", "[bridge]") {
+    auto config = default_config();
+    config.call_log = "legs.ndjson";
+    Rig rig(config);
+    rig.join("a");
+    const auto told = [&rig] { return local::parse_json(rig.call_records.back().line).value(); };
+    REQUIRE(rig.call_records.size() == 2);
+    CHECK(told().text("conference") == "1234");
+    CHECK(told().integer("member") == 1);
+    CHECK(told().text("role") == "participant");
+    REQUIRE(rig.about("host", "1234", 1));
+    REQUIRE(rig.call_records.size() == 3);
+    CHECK(told().text("role") == "host");
+    rig.request({.call = "b", .headers = "Replaces: a;to-tag=" + rig.tag_of("a") + ";from-tag=froma\r\n"});
+    rig.ack("b");
+    REQUIRE(rig.call_records.size() == 6);  // the other is answered, the first is over, and the other has the place
+    CHECK(told().text("call_id") == "b");
+    CHECK(told().text("role") == "host");
+}
+
 TEST_CASE("digits never show", "[bridge]") {
     Rig rig;
     const auto leg = rig.join("a", "1234", "");
