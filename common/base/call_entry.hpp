@@ -8,7 +8,7 @@ namespace confab::base {
 
 struct CallEntry {
     enum class Kind : std::uint8_t {
-        opened,  // answered: `line` is what there is
+        opened,  // there is a call, or more to tell of it: `line` is all that there is
         closed,  // over, or failed at once: `line` is the record
     };
     Kind kind = Kind::closed;

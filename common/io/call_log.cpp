@@ -66,7 +66,7 @@ struct Story {
     void take(const JournalLine& line) {
         std::string id(line.id);
         if (line.kind == '=') unsure.clear();
-        if (line.kind == '+') open.try_emplace(std::move(id), ++order, std::string(line.line));
+        if (line.kind == '+') open.try_emplace(std::move(id), ++order, std::string()).first->second.second = line.line;
         if (line.kind != '-') return;
         open.erase(id);
         unsure.emplace_back(std::move(id), line.line);
@@ -123,7 +123,7 @@ void CallLog::recover() {
     last_ = std::move(*tail) + missing;
     require(log_->sync());
     for (const auto& [id, entry] : story.open) {
-        open_.emplace(id, entry.second.size());
+        open_.emplace(id, Open{entry.second.size(), journals_});
         live_ += entry.second.size();
     }
     std::string fresh = "=\n";
@@ -146,12 +146,13 @@ void CallLog::write(const std::vector<base::CallEntry>& entries) {
         const bool opens = entry.kind == base::CallEntry::Kind::opened;
         append_line(batch_, opens ? '+' : '-', entry.id, entry.line);
         if (opens) {
-            live_ += entry.line.size();
-            open_.emplace(entry.id, entry.line.size());
+            auto& open = open_[entry.id];
+            live_ += entry.line.size() - open.length;
+            open = {entry.line.size(), journals_};
             continue;
         }
         if (const auto found = open_.find(entry.id); found != open_.end()) {
-            live_ -= found->second;
+            live_ -= found->second.length;
             open_.erase(found);
         }
         if (waiting_.size() + entry.line.size() > options_.waiting) {
@@ -189,12 +190,14 @@ void CallLog::renew_journal() {
         return complain(fresh.error());
     }
     old_ = std::exchange(journal_, std::make_shared<AppendFile>(std::move(*fresh)));
+    ++journals_;
     carried_ = 0;
     carry_.clear();
     if (const auto put = journal_->append("=\n"); !put) complain(put.error());
 }
 
-// A call that is still open is written again; one that was closed meanwhile has its record in the new journal.
+// A call that is still open is written again; one that was closed meanwhile has its record in the new journal, and one of which more was told
+// has that line there, which must stay its last.
 void CallLog::carry_some() {
     const auto text = old_->read(carried_, kCarried);
     if (!text) return complain(text.error());
@@ -202,8 +205,11 @@ void CallLog::carry_some() {
     carry_ += *text;
     std::string_view rest = carry_;
     batch_.clear();
-    while (const auto line = next_line(rest))
-        if (line->kind == '+' && open_.contains(std::string(line->id))) append_line(batch_, '+', line->id, line->line);
+    while (const auto line = next_line(rest)) {
+        if (line->kind != '+') continue;
+        const auto open = open_.find(std::string(line->id));
+        if (open != open_.end() && open->second.journal != journals_) append_line(batch_, '+', line->id, line->line);
+    }
     carry_.erase(0, carry_.size() - rest.size());
     if (const auto put = journal_->append(batch_); !put) return complain(put.error());
     if (text->empty()) finish_carrying();

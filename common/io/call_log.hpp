@@ -2,9 +2,9 @@
 //
 // Owner: the main loop's thread; the disk's promise is asked for by a thread of its own. Entries go to the journal (`PATH.journal`) first, records to the log
 // after it, and both before the answers that they tell of are sent. At start the journal's records that may not have reached the log are looked for
-// at its end and written when they are missing; calls that were open are handed back. `+ID line` is an open call, `-ID line` its record, `=`
-// says that every record before it is in the log. A journal that has grown is begun anew beside the old one (`PATH.journal.old`), open calls
-// are carried over a few with each write, then the old one goes. Rotation: move the log away, then reload.
+// at its end and written when they are missing; calls that were open are handed back. `+ID line` is an open call, of several such lines the last,
+// `-ID line` its record, `=` says that every record before it is in the log. A journal that has grown is begun anew beside the old one
+// (`PATH.journal.old`), open calls are carried over a few with each write, then the old one goes. Rotation: move the log away, then reload.
 // A log that cannot be written keeps its records in memory up to a bound, and is tried again each second.
 #pragma once
 
@@ -68,7 +68,12 @@ private:
     std::string batch_, waiting_, carry_;
     std::size_t waiting_records_ = 0;
     std::uint64_t carried_ = 0, live_ = 0;  // octets: read of the old journal; of open calls
-    std::unordered_map<std::string, std::size_t> open_;  // ids of open calls, with the length of their lines
+    struct Open {
+        std::size_t length = 0;     // of its last line
+        std::uint64_t journal = 0;  // to which that was told, as `journals_` counts
+    };
+    std::unordered_map<std::string, Open> open_;  // calls, by id
+    std::uint64_t journals_ = 0;                  // begun anew
     std::vector<std::string> recovered_;
     std::string last_;
     Counts counts_;

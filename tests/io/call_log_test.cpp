@@ -80,6 +80,30 @@ TEST_CASE("a fall while the journal is begun anew loses nothing") {
     CHECK_FALSE(std::filesystem::exists(folder.path / "calls.journal.old"));
 }
 
+TEST_CASE("what is told of an open call takes the place of what was told before, in a journal begun anew too") {
+    Folder folder;
+    const auto more = [](const std::string& id) { return CallEntry{CallEntry::Kind::opened, id, line_of(id, R"(,"joined":1)"), false}; };
+    SECTION("in one journal") {
+        Run run(folder);
+        run.log.write({opened("a"), opened("b"), more("a")});
+    }
+    SECTION("told while a journal is begun anew") {
+        Run run(folder, 1);
+        run.log.write({opened("a"), opened("b")});
+        int calls = 0;
+        const auto pass = [&] { run.log.write({closed("x" + std::to_string(calls++), false)}); };
+        while (!std::filesystem::exists(folder.path / "calls.journal.old") && calls < 100) pass();
+        run.log.write({more("a")});
+        pass();
+    }
+    SECTION("the fall came before the old journal was gone") {
+        folder.put("calls.journal.old", "=\n+a " + line_of("a") + "\n+b " + line_of("b") + "\n");
+        folder.put("calls.journal", "=\n+a " + line_of("a", R"(,"joined":1)") + "\n");
+    }
+    Run run(folder);
+    CHECK(run.log.take_open() == std::vector<std::string>{line_of("a", R"(,"joined":1)"), line_of("b")});
+}
+
 TEST_CASE("a journal that has grown is begun anew with the open calls") {
     Folder folder;
     int calls = 0;

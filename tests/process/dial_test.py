@@ -63,6 +63,12 @@ class Floor:
                 told.append(event["state"])
         return told
 
+    def record(self, count):
+        """Of the last of so many calls."""
+        path = self.site.path("calls.ndjson")
+        eventually(lambda: len(path.read_text().splitlines()) == count, f"{count} records")
+        return json.loads(path.read_text().splitlines()[-1])
+
     def quiet(self):
         eventually(lambda: (self.site.ask("conf-bridge", "dials") or []) == [] and self.site.ask("conf-bridge", "status")["legs"] == 1, "no dial and only alice's leg left")
 
@@ -174,11 +180,15 @@ def press_one():
 
 def refusals():
     with Floor() as floor:
-        for status, state in ((486, "busy"), (600, "busy"), (408, "no answer"), (480, "no answer"), (603, "declined"), (403, "declined"), (404, "failed"), (302, "failed")):
-            floor.dial()
+        for count, (status, state) in enumerate(((486, "busy"), (600, "busy"), (408, "no answer"), (480, "no answer"), (603, "declined"), (403, "declined"),
+                                                 (404, "failed"), (302, "failed")), 1):
+            floor.dial(by=1)
             floor.callee.request("INVITE", status, headers=f"Contact: <sip:+49900@{REALM}>\r\n" if status == 302 else "")
             expect(f"{status}", floor.states(state)[-1], state)
             floor.callee.request("ACK", None)
+            record = floor.record(count)
+            expect(f"the record of {status}", [record[name] for name in ("identity", "authoriser", "conference", "answered", "joined", "duration_ms", "reason")],
+                   [f"sip:bob@{REALM}", f"sip:alice@{REALM}", "1234", None, None, 0, state])
         if what := floor.callee.silent():
             raise Failed(f"after the refusals the bridge sent {what}")
         floor.quiet()
@@ -211,6 +221,7 @@ def cancelled():
         floor.callee.respond(invite, 487)
         expect("states", floor.states("failed")[-1], "failed")
         floor.quiet()
+        expect("its record", (floor.record(1)["reason"], floor.record(1)["answered"]), ("kicked", None))
 
         late = floor.dial()  # 200 and CANCEL cross
         invite = floor.callee.request("INVITE", 180)

@@ -26,6 +26,8 @@ DIRECTORY = {
     "1600": {"passcode": "99", "starts": 4102444800},
     "1650": {"passcode": "99", "ends": 1},
     "1700": {"passcode": "99", "lobby": True, "announce": "tone"},
+    "1750": {"passcode": "99"},
+    "1760": {"passcode": "99", "max_members": 1},
     "1800": {"conference": "1800"},
 }
 
@@ -306,8 +308,31 @@ def s1_49_a_plain_phone_is_prompted_and_keys_the_passcode():
         caller.joined("keyed passcode")
     with Caller(site, name="guesser") as caller:
         caller.key("1#2#3#")
-        if "cause=403" not in caller.ended("three wrong ones"):
+        if 'cause=404;text="Wrong Passcode"' not in caller.ended("three wrong ones"):
             raise Failed("three wrong passcodes did not end the call")
+
+
+def who_keyed_the_passcode_is_told_why_he_is_refused():
+    site = Stage.get()
+    with Caller(site, "1750", passcode(), "inside") as inside, Caller(site, "1760", passcode(), "only") as only:
+        inside.joined("the first")
+        only.joined("the only one")
+        site.command("conf-bridge", "lock", "1750")
+        for number, code, words in (("1750", 403, "Conference Locked"), ("1760", 486, "Conference Full"), ("1600", 480, "Conference Not Started"),
+                                    ("1650", 410, "Conference Over")):
+            brought = Caller(site, number, passcode())
+            if brought.code != code or words not in brought.response:
+                raise Failed(f"{words}: an INVITE got {brought.response.splitlines()[0]}")
+            with Caller(site, number, name=f"keyed{number}") as caller:
+                caller.key("99#")
+                if f'Reason: SIP;cause={code};text="{words}"' not in caller.ended(words):
+                    raise Failed(f"{words}: the BYE gives another reason")
+                records = lambda: map(json.loads, site.path("legs.ndjson").read_text().splitlines())
+                record = eventually(lambda: next((record for record in records() if record["call_id"] == caller.call), None), f"{words}: a record")
+                if record["reason"] != words:
+                    raise Failed(f"{words}: the record says {record['reason']}")
+    if "Conference Full" not in site.path("conf-bridge.log").read_text():
+        raise Failed("the log does not say why")
 
 
 def the_conference_waits_for_its_host_and_ends_with_him():
@@ -400,6 +425,7 @@ if __name__ == "__main__":
                      s1_44_the_leader_sets_a_security_code_for_participants, s1_45_the_accounting_code_is_in_the_record,
                      s1_46_the_attendee_is_on_audio_and_can_be_muted, s1_47_proxy_and_bridge_interpret_alike,
                      s1_48_uri_parameters_join_alike_and_the_header_wins, s1_49_a_plain_phone_is_prompted_and_keys_the_passcode,
+                     who_keyed_the_passcode_is_told_why_he_is_refused,
                      the_conference_waits_for_its_host_and_ends_with_him, locked_with_a_lobby_admits_one_by_one, times_and_attempts_are_refused,
                      own_recordings_replace_the_prompts,
                      secrets_are_in_no_log)

@@ -1,4 +1,5 @@
-"""conf-bridge's call records: one line for each answered call, with its accounting code and without its codes; a kill loses none and writes none twice."""
+"""conf-bridge's call records: one line for each answered call, with its accounting code and without its codes; a kill loses none, nor where its caller was, and
+writes none twice."""
 import datetime
 import json
 
@@ -40,6 +41,8 @@ def a_leg_has_one_record():
         berta = records(site, 2)["berta"]
         if berta["reason"] != "bridge restarted" or berta["duration_ms"] is not None:
             raise Failed(f"after a kill: {berta}")
+        if (berta["conference"], berta["member"], berta["role"], berta["joined"] is None) != ("1234", 2, "participant", False):
+            raise Failed(f"her place after a kill: {berta}")
         site.kill("conf-bridge")
         site.start("conf-bridge")
         records(site, 2)

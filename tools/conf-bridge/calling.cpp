@@ -91,6 +91,7 @@ void Core::start_call(Turn turn, Dial& dial) {
     legs_.emplace(leg.id.value, std::move(owned));
     by_tag_.emplace(leg.dialog.id.local_tag, leg.id);
     conference.seats.insert(leg.id);
+    if (!config_.call_log.empty()) records_.dialled(leg, turn.effects.records);
     advance(turn, dial, DialState::dialing);
     ask_for_media(turn, leg);
 }
@@ -202,7 +203,7 @@ void Core::cancel_call(Turn turn, Leg& leg, Farewell farewell) {
 void Core::end_call(Turn turn, Leg& leg, DialState outcome, int code) {
     leg.outgoing.outcome = outcome;
     leg.outgoing.code = code;
-    release(turn, leg, leg.farewell.value_or(kNotReached));
+    release(turn, leg, leg.farewell.value_or(Farewell{code, state_name(outcome)}));
 }
 
 // A called leg is gone, whichever way: one that was connected is told as `left`.

@@ -85,7 +85,7 @@ config::Table make_keys() {
         key("sounds", &Config::sounds, "", "Directory of the sounds that play may play; without it there are none.")
             .such_as("/usr/local/share/confab/sounds"),
         key("call-log", &Config::call_log, "",
-            "File that gets a JSON line for each answered call; its journal stands beside it. Move it away and reload to rotate it.")
+            "File that gets a JSON line for each answered call and each call of its own; its journal stands beside it. Move it away and reload to rotate it.")
             .such_as("/var/log/confab/legs.ndjson"),
         key("call-log-sync", &Config::call_log_sync, "1s", "How often the disk is asked to keep call records for good; 0s for never.")
             .between(0, 60'000),

@@ -172,6 +172,7 @@ private:
     Conference& open_conference(Turn turn, const Leg& leg, const std::string& number, const local::Value& found);
     void refuse_entry(Turn turn, Leg& leg);
     FinalAnswer refusal_of(Refusal refusal) const;
+    Farewell farewell_for(Refusal refusal) const;
     void count_refusal(Refusal refusal);
     // Answered callers: keys, waiting, and farewells that are spoken.
     void ask_for_keys(Turn turn, Leg& leg);

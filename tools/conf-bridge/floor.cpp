@@ -29,6 +29,7 @@ void Core::join(Turn turn, Leg& leg) {
     leg.member = ++conference.last_member;
     leg.joined_at = turn.now.wall;
     conference.members.emplace(leg.member, leg.id);
+    records_.placed(leg, turn.effects.records);
     settle_in(turn, leg);
     if (!leg.waiting) return arrive(turn, leg);
     publish(turn, "waiting", leg);

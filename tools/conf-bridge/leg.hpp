@@ -40,7 +40,6 @@ inline constexpr Farewell kNotAdmitted{403, "not admitted"};
 inline constexpr Farewell kNoDirectory{503, "directory unavailable"};
 inline constexpr Farewell kNoAnswer{408, "no answer"};
 inline constexpr Farewell kNotConfirmed{408, "1 was not pressed"};
-inline constexpr Farewell kNotReached{480, "not reached"};
 inline constexpr Farewell kTransferred{302, "transferred"};
 inline constexpr Farewell kElsewhere{302, "conference is elsewhere"};
 inline constexpr Farewell kMoved{302, "moved to another bridge"};
@@ -57,7 +56,7 @@ struct UnacknowledgedAnswer {
 
 // What its call-detail record is known by.
 struct RecordMark {
-    std::string id;  // empty: not answered yet, or nothing is recorded
+    std::string id;  // empty: neither answered nor called by us yet, or nothing is recorded
     base::WallTime answered;
 };
 

@@ -47,6 +47,7 @@ bool Core::set_hand(Turn turn, Leg& leg, bool raised) {
 bool Core::set_host(Turn turn, Leg& leg, bool host) {
     if (leg.host == host) return false;
     leg.host = host;
+    records_.placed(leg, turn.effects.records);
     publish(turn, "role", leg, {{"role", leg.role()}});
     if (host && leg.waiting) return admit(turn, leg);
     if (host) host_came(turn, *find_conference(leg.conference));

@@ -58,6 +58,7 @@ void Core::take_over(Turn turn, Leg& leg) {
         old->record = {};
         old->member = 0;
         conference->members[leg.member] = leg.id;
+        records_.placed(leg, turn.effects.records);
         attach(turn, leg);
         record_on(turn, *conference, *old, leg);
         counters_.add(Metric::replaced);

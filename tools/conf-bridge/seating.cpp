@@ -6,13 +6,6 @@
 namespace confab::bridge {
 namespace {
 
-constexpr const char* kTooManyAttempts = "Too Many Wrong Codes";
-constexpr const char* kWrongCode = "Wrong Passcode";
-
-Farewell farewell_of(Refusal refusal) {
-    return refusal == Refusal::unavailable || refusal == Refusal::busy ? kNoDirectory : kNotAdmitted;
-}
-
 std::int64_t seconds(base::WallTime time) { return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count(); }
 
 }  // namespace
@@ -102,7 +95,7 @@ void Core::proceed(Turn turn, Leg& leg) {
     if (leg.entry.state() == EntryState::refused) {
         if (!answered) return refuse_entry(turn, leg);
         count_refusal(leg.entry.refusal());
-        return turn_away(turn, leg, *leg.entry.prompt(), farewell_of(leg.entry.refusal()));
+        return turn_away(turn, leg, *leg.entry.prompt(), farewell_for(leg.entry.refusal()));
     }
     if (leg.entry.wants_keys()) return answered ? ask_for_keys(turn, leg) : ask_for_media(turn, leg);
     take_seat(turn, leg);
@@ -148,20 +141,28 @@ void Core::refuse_entry(Turn turn, Leg& leg) {
 }
 
 FinalAnswer Core::refusal_of(Refusal refusal) const {
-    const auto code = [](std::uint32_t status) { return static_cast<int>(status); };
+    if (refusal == Refusal::unavailable || refusal == Refusal::busy) return {503, retry_after()};
+    if (refusal == Refusal::passcode && config_.wrong_passcode == WrongPasscode::route)
+        return {302, "Contact: <" + config_.operator_uri + ">\r\n"};
+    const auto farewell = farewell_for(refusal);
+    return {farewell.cause, {}, std::string(farewell.text)};
+}
+
+// An answered call cannot be routed elsewhere by its refusal.
+Farewell Core::farewell_for(Refusal refusal) const {
+    const auto with = [](std::uint32_t code, std::string_view text) { return Farewell{static_cast<int>(code), text}; };
     switch (refusal) {
-        case Refusal::unknown: return {404};
-        case Refusal::passcode:
-            if (config_.wrong_passcode == WrongPasscode::route) return {302, "Contact: <" + config_.operator_uri + ">\r\n"};
-            return {code(config_.wrong_passcode_code), {}, kWrongCode};
-        case Refusal::pin: return {code(config_.wrong_passcode_code), {}, "Wrong Leader PIN"};
-        case Refusal::code: return {code(config_.wrong_passcode_code), {}, "Wrong Security Code"};
-        case Refusal::attempts: return {code(config_.wrong_passcode_code), {}, kTooManyAttempts};
-        case Refusal::full: return {code(config_.full_code), {}, "Conference Full"};
-        case Refusal::locked: return {code(config_.locked_code), {}, "Conference Locked"};
-        case Refusal::not_started: return {code(config_.not_started_code), {}, "Conference Not Started"};
-        case Refusal::ended: return {code(config_.ended_code), {}, "Conference Over"};
-        default: return {503, retry_after()};
+        case Refusal::unknown: return {404, "Not Found"};
+        case Refusal::passcode: return with(config_.wrong_passcode_code, "Wrong Passcode");
+        case Refusal::pin: return with(config_.wrong_passcode_code, "Wrong Leader PIN");
+        case Refusal::code: return with(config_.wrong_passcode_code, "Wrong Security Code");
+        case Refusal::attempts: return with(config_.wrong_passcode_code, "Too Many Wrong Codes");
+        case Refusal::full: return with(config_.full_code, "Conference Full");
+        case Refusal::locked: return with(config_.locked_code, "Conference Locked");
+        case Refusal::not_started: return with(config_.not_started_code, "Conference Not Started");
+        case Refusal::ended: return with(config_.ended_code, "Conference Over");
+        case Refusal::busy: return {503, "No New Conferences"};
+        default: return kNoDirectory;
     }
 }
 
@@ -205,7 +206,7 @@ void Core::submit(Turn turn, Leg& leg) {
     leg.entry.keyed(digits, leg.given, surroundings(turn, leg), config_);
     if (!leg.waiting) return proceed(turn, leg);
     if (leg.entry.waits()) note_miss(turn, leg);
-    if (leg.entry.state() == EntryState::refused) return turn_away(turn, leg, *leg.entry.prompt(), kNotAdmitted);
+    if (leg.entry.state() == EntryState::refused) return turn_away(turn, leg, *leg.entry.prompt(), farewell_for(leg.entry.refusal()));
     if (leg.entry.waits()) return wait(turn, leg);
     set_host(turn, leg, true);
 }

@@ -184,6 +184,85 @@ TEST_CASE("a busy phone is tried again, and again, and no more") {
     floor.end();
 }
 
+TEST_CASE("each call that nobody answers has a record") {
+    auto config = dialling_config();
+    config.call_log = "legs.ndjson";
+    config.dial_retries = 1;
+    Floor floor(config);
+    const auto ended = [&floor] {
+        std::vector<local::Value> records;
+        for (const auto& entry : floor.call_records)
+            if (entry.kind == base::CallEntry::Kind::closed) records.push_back(local::parse_json(entry.line).value());
+        return records;
+    };
+    const auto check = [&](std::size_t count, std::string_view reason) {
+        INFO(reason);
+        const auto records = ended();
+        REQUIRE(records.size() == count);
+        CHECK(records.back().text("reason") == reason);
+        CHECK(records.back().text("authoriser") == "operator");
+        CHECK(records.back().text("identity") == "sip:bob@example.org");
+        CHECK(records.back().text("conference") == "2000");
+        CHECK(records.back().find("answered")->is_null());
+        CHECK(records.back().integer("duration_ms", -1) == 0);
+    };
+    SECTION("refused") {
+        for (const auto& [status, reason] : {std::pair{603, "declined"}, {404, "failed"}}) {
+            floor.dial();
+            floor.respond(floor.last("INVITE"), status);
+            check(1, reason);
+        }
+    }
+    SECTION("busy, and busy again") {
+        floor.dial();
+        floor.respond(floor.last("INVITE"), 486);
+        check(1, "busy");
+        floor.sent.clear();
+        floor.advance(std::chrono::seconds(31));
+        floor.respond(floor.last("INVITE"), 486);
+        check(2, "busy");
+    }
+    SECTION("it rings in vain") {
+        floor.dial();
+        const auto invite = floor.last("INVITE");
+        floor.respond(invite, 180);
+        floor.advance(std::chrono::seconds(46));
+        floor.respond(invite, 487);
+        check(1, "no answer");
+    }
+    SECTION("hung up while it rings") {
+        const auto id = floor.dial();
+        const auto invite = floor.last("INVITE");
+        floor.respond(invite, 180);
+        floor.command("hangup", local::Value::object({{"dial", id}}));
+        floor.respond(invite, 487);
+        check(1, "kicked");
+    }
+    SECTION("the conference ends while it rings") {
+        floor.dial();
+        const auto invite = floor.last("INVITE");
+        floor.respond(invite, 180);
+        floor.about("end", "2000");
+        floor.respond(invite, 487);
+        check(2, "conference ended");
+    }
+    SECTION("no proxy") {
+        floor.dial();
+        floor.advance(std::chrono::seconds(33));
+        check(1, "failed");
+    }
+    SECTION("a 200 that crosses the CANCEL is an answer") {
+        const auto id = floor.dial();
+        const auto invite = floor.last("INVITE");
+        floor.respond(invite, 180);
+        floor.command("hangup", local::Value::object({{"dial", id}}));
+        floor.respond(invite, 200);
+        REQUIRE(ended().size() == 1);
+        CHECK_FALSE(ended().back().find("answered")->is_null());
+        CHECK(ended().back().text("reason") == "kicked");
+    }
+}
+
 TEST_CASE("a reload that turns dial-out off stops what waits to be called") {
     auto config = dialling_config();
     config.dial_retries = 5;

@@ -45,7 +45,8 @@ public:
 
     // The world.
     std::map<std::string, std::string> directory = {{"1234", "99"}, {"2000", ""}, {"3000", "77"}};
-    std::int64_t max_members = 0;
+    std::int64_t max_members = 0, starts = 0, ends = 0;
+    std::string leader_pin;  // of conferences that wait for their host
     bool has_lobby = false;
     bool directory_answers = true, directory_is_up = true, ports_are_free = true, files_open = true;
 
@@ -54,6 +55,7 @@ public:
     std::vector<MediaCommand> media;
     std::vector<Occurrence> events;
     std::vector<RecordingCommand> recordings;
+    std::vector<base::CallEntry> call_records;  // with `call_log` set
     std::vector<Question> unanswered;
 
     base::Now now{base::Instant(std::chrono::hours(1)), base::WallTime(std::chrono::hours(480'000))};
@@ -65,6 +67,7 @@ public:
         media.clear();
         events.clear();
         recordings.clear();
+        call_records.clear();
     }
 
     void receive(const std::string& message, std::string_view peer = "127.0.0.9:5060", sip::Transport transport = sip::Transport::udp) {
@@ -207,12 +210,17 @@ private:
                                      {"conference", valid ? entry->first : ""},
                                      {"name", "Weekly"},
                                      {"max_members", max_members},
-                                     {"lobby", has_lobby}});
+                                     {"lobby", has_lobby},
+                                     {"leader_pin", leader_pin},
+                                     {"wait_for_host", !leader_pin.empty()},
+                                     {"starts", starts},
+                                     {"ends", ends}});
     }
 
     void pump() {
         for (const auto& entry : effects.transmit.entries()) sent.emplace_back(effects.transmit.bytes(entry));
         for (auto& event : effects.publish) events.push_back(std::move(event));
+        call_records.insert(call_records.end(), effects.records.begin(), effects.records.end());
         const auto questions = std::move(effects.ask);
         const auto commands = std::move(effects.media);
         const auto records = std::move(effects.record);

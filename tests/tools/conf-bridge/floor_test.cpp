@@ -95,6 +95,81 @@ TEST_CASE("a caller without a passcode keys it in the lobby", "[bridge]") {
     }
 }
 
+TEST_CASE("who keyed his codes is refused with the code and the words of an INVITE's refusal", "[bridge]") {
+    struct Row {
+        const char *keys, *headers;
+        int code;
+        const char* words;
+        void (*arrange)(Rig&);
+    };
+    const auto fill = [](Rig& rig) {
+        rig.max_members = 1;
+        rig.join("first");
+    };
+    const auto lock = [](Rig& rig) {
+        rig.join("first");
+        REQUIRE(rig.about("lock", "1234"));
+    };
+    const Row rows[] = {{"99#", "X-Passcode: 99\r\n", 601, "Conference Full", fill},
+                        {"99#", "X-Passcode: 99\r\n", 602, "Conference Locked", lock},
+                        {"99#", "X-Passcode: 99\r\n", 603, "Conference Not Started", [](Rig& rig) { rig.starts = 4'000'000'000; }},
+                        {"99#", "X-Passcode: 99\r\n", 604, "Conference Over", [](Rig& rig) { rig.ends = 1; }},
+                        {"1#2#3#", "X-Passcode: 1\r\n", 605, "Wrong Passcode", [](Rig&) {}}};
+    auto config = default_config();
+    config.call_log = "legs.ndjson";
+    config.full_code = 601;
+    config.locked_code = 602;
+    config.not_started_code = 603;
+    config.ended_code = 604;
+    config.wrong_passcode_code = 605;
+    for (const auto& row : rows) {
+        INFO(row.words);
+        Rig asked(config);
+        row.arrange(asked);
+        asked.request({.call = "a", .headers = row.headers});
+        CHECK(asked.sent.back().starts_with("SIP/2.0 " + std::to_string(row.code) + ' ' + row.words));
+
+        Rig keyed(config);
+        row.arrange(keyed);
+        const auto leg = keyed.join("a", "1234", "");
+        keyed.key(leg, row.keys);
+        keyed.happen({MediaEvent::Kind::prompt_ended, {leg}});
+        CHECK(keyed.has_sent("Reason: SIP;cause=" + std::to_string(row.code) + ";text=\"" + row.words + '"'));
+        REQUIRE_FALSE(keyed.call_records.empty());
+        CHECK(local::parse_json(keyed.call_records.back().line)->text("reason") == row.words);
+    }
+}
+
+TEST_CASE("a leader PIN that is keyed wrong in the lobby is the reason of the BYE", "[bridge]") {
+    Rig rig;
+    rig.leader_pin = "4711";
+    const auto leg = rig.join("a", "1234", "X-Passcode: 99\r\n");
+    REQUIRE(rig.has_event("waiting"));
+    rig.key(leg, "1#2#3#");
+    rig.happen({MediaEvent::Kind::prompt_ended, {leg}});
+    CHECK(rig.has_sent("Reason: SIP;cause=403;text=\"Wrong Leader PIN\""));
+}
+
+TEST_CASE("the journal learns the place of a leg, and its role", "[bridge]") {
+    auto config = default_config();
+    config.call_log = "legs.ndjson";
+    Rig rig(config);
+    rig.join("a");
+    const auto told = [&rig] { return local::parse_json(rig.call_records.back().line).value(); };
+    REQUIRE(rig.call_records.size() == 2);
+    CHECK(told().text("conference") == "1234");
+    CHECK(told().integer("member") == 1);
+    CHECK(told().text("role") == "participant");
+    REQUIRE(rig.about("host", "1234", 1));
+    REQUIRE(rig.call_records.size() == 3);
+    CHECK(told().text("role") == "host");
+    rig.request({.call = "b", .headers = "Replaces: a;to-tag=" + rig.tag_of("a") + ";from-tag=froma\r\n"});
+    rig.ack("b");
+    REQUIRE(rig.call_records.size() == 6);  // the other is answered, the first is over, and the other has the place
+    CHECK(told().text("call_id") == "b");
+    CHECK(told().text("role") == "host");
+}
+
 TEST_CASE("digits never show", "[bridge]") {
     Rig rig;
     const auto leg = rig.join("a", "1234", "");
