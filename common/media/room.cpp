@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "media/g711.hpp"
 #include "media/room_parts.hpp"
 
 namespace confab::media {
@@ -10,6 +11,18 @@ namespace confab::media {
 namespace {
 
 constexpr std::uint8_t kSilence = 60;  // −dBov: far below what anybody calls voice
+
+using RecodedLaw = std::array<std::uint8_t, 8 * 60>;  // as much as is played of one packet
+
+// G.711 of the other law, in a leg's own.
+Bytes recode(CodecKind own, Bytes payload, RecodedLaw& out) {
+    const auto [from, to] = own == CodecKind::pcmu ? std::pair{G711::pcma, G711::pcmu} : std::pair{G711::pcmu, G711::pcma};
+    if (payload.size() > out.size()) return {};
+    std::array<std::int16_t, std::tuple_size_v<RecodedLaw>> samples;
+    decode(from, payload, samples);
+    encode(to, std::span(samples).first(payload.size()), out);
+    return Bytes(out).first(payload.size());
+}
 
 }  // namespace
 
@@ -139,8 +152,12 @@ void Room::receive(LegId leg, Bytes packet, Micros early) {
     found->stopped = false;
     if (!found->flowing) impl_->pending.push_back({RoomEvent::Kind::media_started, leg});
     found->flowing = true;
-    if (rtp->payload_type == found->format.telephone_event) impl_->take_event(*found, *rtp);
-    if (rtp->payload_type != found->format.payload_type) rtp->payload = {};
+    RecodedLaw recoded;
+    if (found->format.is_event(rtp->payload_type)) impl_->take_event(*found, *rtp);
+    if (rtp->payload_type == found->format.other_law)
+        rtp->payload = recode(found->format.codec.kind, rtp->payload, recoded);
+    else if (!found->format.is_audio(rtp->payload_type))
+        rtp->payload = {};
     const int id = found->format.level_extension;
     const bool silent = id >= 0 && told_level(*rtp, static_cast<std::uint8_t>(id)).value_or(0) >= kSilence;
     found->playout.insert(*rtp, impl_->now, early, silent);

@@ -40,12 +40,18 @@ struct LegId {
 
 struct LegFormat {
     CodecFormat codec{};
-    std::uint8_t payload_type = 0;  // the peer's, both ways (RFC 3264 asks for symmetry in practice)
-    int telephone_event = -1;       // payload type, −1: none
+    std::uint8_t payload_type = 0;  // the peer's: of what we send, and taken too
+    int telephone_event = -1;       // likewise; −1: none
+    // Our offer's, where its answer has others (RFC 3264 §5.1), −1: none. Where one number means two things, what we called so counts.
+    int offered_type = -1, offered_event = -1;
+    int other_law = -1;             // the payload type of PCMA beside PCMU, or the other way round, that the peer may send too; −1: none
     int level_extension = -1;       // in which the peer tells its level (RFC 6464), −1: none
     bool sends = true;              // we send to the peer
     bool receives = true;           // we take the peer's audio into the mix
     bool held = false;
+
+    bool is_audio(int type) const { return type == offered_type || (type == payload_type && type != offered_event); }
+    bool is_event(int type) const { return type == offered_event || (type == telephone_event && type != offered_type); }
 };
 
 struct RoomPolicy {

@@ -11,6 +11,7 @@ constexpr std::string_view kEventName = "telephone-event";
 constexpr std::string_view kEvents = "0-16";
 constexpr std::uint16_t kPtimes[] = {60, 40, 30, 20, 10};
 constexpr std::uint8_t kLastPayloadType = 127;
+constexpr std::uint32_t kCommonEventClock = 8000;
 
 bool may_send(Direction direction) { return direction == Direction::sendrecv || direction == Direction::sendonly; }
 bool may_receive(Direction direction) { return direction == Direction::sendrecv || direction == Direction::recvonly; }
@@ -25,6 +26,18 @@ Direction both(Direction a, Direction b) { return direction_from(may_send(a) && 
 // What the peer's line asks for; an unspecified address is the hold of RFC 2543: nothing may be sent there.
 Direction wanted(const MediaLine& line, const base::SocketAddress& remote) {
     return direction_from(may_send(line.direction), may_receive(line.direction) && !remote.ip.is_unspecified());
+}
+
+// One host, and none that stands for many or for nobody; the unspecified address is a hold.
+bool is_taken(const base::IpAddress& ip) {
+    if (ip.is_unspecified()) return true;
+    return ip.family == base::Family::ipv6 ? ip.octets[0] != 0xff : ip.octets[0] > 0 && ip.octets[0] < 224;
+}
+
+base::SocketAddress rtcp_of(const MediaLine& line, const base::SocketAddress& remote) {
+    if (!line.rtcp_port) return {};
+    const base::SocketAddress out{line.rtcp_address.value_or(remote.ip), *line.rtcp_port};
+    return out.ip.family == remote.ip.family && !out.ip.is_unspecified() && is_taken(out.ip) ? out : base::SocketAddress{};
 }
 
 struct Common {
@@ -52,16 +65,18 @@ Common first_common(const MediaLine& line, const LocalMedia& local) {
 // The longest packet that is no longer than the peer's wish and anybody's bound.
 std::uint16_t agreed_ptime(const MediaLine& line, const Capability& codec, const LocalMedia& local) {
     const auto wish = std::min({line.ptime.value_or(local.ptime), line.max_ptime.value_or(kPtimes[0]), codec.longest_ptime});
-    const auto fits = std::ranges::find_if(kPtimes, [wish](std::uint16_t ptime) { return ptime <= wish; });
+    const auto fits = std::ranges::find_if(kPtimes, [&](std::uint16_t ptime) { return ptime <= wish && (ptime != 30 || codec.has_30_ms); });
     return fits == std::end(kPtimes) ? kPtimes[std::size(kPtimes) - 1] : *fits;
 }
 
-// Events run on the audio's clock (RFC 4733 §2.1): one at another rate belongs to a codec that was not chosen.
+// Those on the audio's clock (RFC 4733 §2.1), or else the ones that a peer with no others sends beside any codec.
 const Codec* events_of(const MediaLine& line, const Codec& audio) {
-    const auto found = std::ranges::find_if(line.codecs, [&audio](const Codec& codec) {
-        return base::iequals(codec.name, kEventName) && codec.clock_rate == audio.clock_rate;
-    });
-    return found == line.codecs.end() ? nullptr : &*found;
+    for (const auto clock_rate : {audio.clock_rate, kCommonEventClock}) {
+        const auto found = std::ranges::find_if(
+            line.codecs, [=](const Codec& codec) { return base::iequals(codec.name, kEventName) && codec.clock_rate == clock_rate; });
+        if (found != line.codecs.end()) return &*found;
+    }
+    return nullptr;
 }
 
 // The peer's first crypto for which we have material, and ours for it. Keys of one suite are of one length; any other is the peer's
@@ -84,9 +99,12 @@ Agreed agreed_on(const Session& session, std::size_t index, const base::SocketAd
     Agreed agreed;
     agreed.line = index;
     agreed.remote = remote;
+    agreed.remote_rtcp = rtcp_of(line, remote);
     agreed.codec = *common.theirs;
-    if (const Codec* events = local.telephone_event ? events_of(line, *common.theirs) : nullptr)
+    if (const Codec* events = local.telephone_event ? events_of(line, *common.theirs) : nullptr) {
         agreed.telephone_event = events->payload_type;
+        agreed.event_clock_rate = events->clock_rate;
+    }
     if (local.level_extension) agreed.level_extension = LevelExtension::find(session, line);
     agreed.ptime = agreed_ptime(line, *common.ours, local);
     agreed.direction = both(reversed(theirs), local.direction);
@@ -97,7 +115,7 @@ Agreed agreed_on(const Session& session, std::size_t index, const base::SocketAd
 std::expected<Agreed, Refusal> try_line(const Session& offer, std::size_t index, const LocalMedia& local, bool require_srtp) {
     const MediaLine& line = offer.media[index];
     const auto remote = offer.address_of(line);
-    if (!base::iequals(line.kind, "audio") || line.port == 0 || !line.is_rtp() || !remote) return std::unexpected(Refusal::no_audio);
+    if (!base::iequals(line.kind, "audio") || line.port == 0 || !line.is_rtp() || !remote || !is_taken(remote->ip)) return std::unexpected(Refusal::no_audio);
     if (require_srtp && !line.is_secure()) return std::unexpected(Refusal::not_secure);
     const Common common = first_common(line, local);
     if (!common.ours) return std::unexpected(Refusal::no_codec);
@@ -156,7 +174,7 @@ MediaLine accepted(const MediaLine& offered, const Agreed& agreed, const LocalMe
     const auto ours = std::ranges::find_if(local.codecs, [&codec](const Capability& own) { return same_codec(codec, own); });
     codec.format_parameters = ours->format_parameters;
     add_codec(out, std::move(codec));
-    if (agreed.telephone_event) add_events(out, *agreed.telephone_event, agreed.codec.clock_rate);
+    if (agreed.telephone_event) add_events(out, *agreed.telephone_event, agreed.event_clock_rate);
     if (agreed.level_extension) out.attributes.push_back(agreed.level_extension->text());
     if (agreed.local_crypto) out.cryptos.push_back(*agreed.local_crypto);
     add_ptime(out, agreed.ptime, local);
@@ -193,6 +211,28 @@ MediaLine offered_audio(const LocalMedia& local) {
 
 bool is_audio(const MediaLine& line) { return base::iequals(line.kind, "audio"); }
 bool in_use(const MediaLine& line) { return is_audio(line) && line.port != 0; }
+
+std::optional<std::uint8_t> number_of(const MediaLine& line, const Codec& wanted) {
+    const auto found = std::ranges::find_if(line.codecs, [&wanted](const Codec& codec) {
+        return base::iequals(codec.name, wanted.name) && codec.clock_rate == wanted.clock_rate && codec.channels == wanted.channels;
+    });
+    return found == line.codecs.end() ? std::nullopt : std::optional(found->payload_type);
+}
+
+void add_our_numbers(Agreed& agreed, const MediaLine& ours, const MediaLine& theirs) {
+    for (auto codec : theirs.codecs) {
+        const auto number = number_of(ours, codec);
+        if (!number) continue;
+        if (codec.payload_type == agreed.codec.payload_type) {
+            if (number != codec.payload_type) agreed.offered_type = number;
+        } else if (codec.payload_type == agreed.telephone_event) {
+            if (number != codec.payload_type) agreed.offered_event = number;
+        } else if (!base::iequals(codec.name, kEventName)) {
+            codec.payload_type = *number;
+            agreed.others.push_back(std::move(codec));
+        }
+    }
+}
 
 }  // namespace
 
@@ -244,7 +284,9 @@ std::expected<Agreed, Refusal> read_answer(const Session& offered, const LocalMe
     asked.cryptos = ours->cryptos;
     asked.direction = ours->direction;
     auto agreed = try_line(answer, index, asked, ours->is_secure());
-    if (!agreed || !agreed->remote_crypto) return agreed;
+    if (!agreed) return agreed;
+    add_our_numbers(*agreed, *ours, theirs);
+    if (!agreed->remote_crypto) return agreed;
     // The answer names the chosen offer by its tag (RFC 4568 §5.1.2).
     const auto same = [&](const Crypto& own) { return own.tag == agreed->remote_crypto->tag && own.suite == agreed->remote_crypto->suite; };
     const auto own = std::ranges::find_if(ours->cryptos, same);

@@ -3,9 +3,9 @@
 // Every m-line of an offer is answered in its place; kinds that we do not have (video, slides, fax), second audio lines and lines without a
 // common codec get port 0. The offer's order of codecs decides (RFC 3264 §6.1), or ours where the caller of `answer` wants that, and one is
 // answered, so that the peer sends just that. Packets are as long as the peer asks (ptime), within its maxptime and our bounds: 10, 20, 30,
-// 40 or 60 ms. Telephone events are agreed for the chosen codec's clock (RFC 4733 §2.1). The peer may tell the level of its packets (RFC 6464)
-// where we read that. Held is a peer that offers sendonly or inactive, or the old way, c=0.0.0.0. What belongs to ICE, DTLS, bundling or
-// feedback is never echoed.
+// 40 or 60 ms. Telephone events are agreed for the chosen codec's clock (RFC 4733 §2.1), else for 8 kHz, which is all that many peers have.
+// The peer may tell the level of its packets (RFC 6464) where we read that. Held is a peer that offers sendonly or inactive, or the old way,
+// c=0.0.0.0; a line towards a group or to everybody is none that we take. What belongs to ICE, DTLS, bundling or feedback is never echoed.
 #pragma once
 
 #include <expected>
@@ -26,6 +26,7 @@ struct Capability {
     std::uint8_t channels = 1;
     std::string format_parameters{};    // fmtp: what we want to be sent
     std::uint16_t longest_ptime = 60;   // ms that one packet of ours can hold
+    bool has_30_ms = true;              // packets of that length
 };
 
 struct LocalMedia {
@@ -45,8 +46,13 @@ struct LocalMedia {
 struct Agreed {
     std::size_t line = 0;  // index of the audio m-line
     base::SocketAddress remote;
+    base::SocketAddress remote_rtcp;              // port 0: beside `remote`
     Codec codec;                                  // payload type and fmtp as the *peer* wants to receive it
     std::optional<std::uint8_t> telephone_event;  // likewise
+    std::uint32_t event_clock_rate = 8000;        // of telephone_event
+    // What our offer calls them, where its answer has other numbers: the peer sends with ours (RFC 3264 §5.1).
+    std::optional<std::uint8_t> offered_type, offered_event;
+    std::vector<Codec> others;                    // that an answer to our offer also has, by our numbers: the peer may send them too (§6.1)
     std::optional<LevelExtension> level_extension;  // that the peer may send
     std::uint16_t ptime = 20;                     // ms of a packet, ours and what we ask for
     Direction direction = Direction::sendrecv;    // ours

@@ -156,6 +156,15 @@ void read_rtpmap(MediaLine& line, std::string_view value) {
     codec->channels = *channels;
 }
 
+// "PORT" or "PORT IN IP4 ADDRESS" (RFC 3605 §2.1).
+void read_rtcp(MediaLine& line, std::string_view value) {
+    const auto words = base::split(base::trim(value), ' ');
+    const auto port = base::parse_number<std::uint16_t>(words.front());
+    if (!port || *port == 0) return;
+    line.rtcp_port = port;
+    if (words.size() == 4) line.rtcp_address = base::IpAddress::parse(words.back()).value_or(base::IpAddress{});
+}
+
 // True: broken out (or not worth keeping).
 bool read_rtp_attribute(MediaLine& line, std::string_view name, std::string_view value) {
     if (name == "rtpmap") {
@@ -170,7 +179,7 @@ bool read_rtp_attribute(MediaLine& line, std::string_view name, std::string_view
     } else if (name == "maxptime") {
         if (const auto longest = base::parse_number<std::uint16_t>(base::trim(value)); longest && *longest > 0) line.max_ptime = longest;
     } else if (name == "rtcp") {
-        if (const auto port = base::parse_number<std::uint16_t>(value.substr(0, value.find(' '))); port && *port > 0) line.rtcp_port = port;
+        read_rtcp(line, value);
     } else {
         return false;
     }

@@ -24,11 +24,13 @@ void attribute(std::string& out, std::string_view name, std::string_view value) 
 
 // An address of no family stands for a name that we could not use; the unspecified address tells the next reader the same: send nothing
 // here.
-void append_connection(std::string& out, const base::IpAddress& ip) {
-    if (ip.family == base::Family::none)
-        line(out, 'c', "IN IP4 0.0.0.0");
-    else
-        line(out, 'c', (ip.family == base::Family::ipv6 ? "IN IP6 " : "IN IP4 ") + ip.text());
+std::string connection_text(const base::IpAddress& ip) {
+    if (ip.family == base::Family::none) return "IN IP4 0.0.0.0";
+    return (ip.family == base::Family::ipv6 ? "IN IP6 " : "IN IP4 ") + ip.text();
+}
+
+std::string rtcp_text(const MediaLine& media) {
+    return std::to_string(*media.rtcp_port) + (media.rtcp_address ? " " + connection_text(*media.rtcp_address) : "");
 }
 
 void append_codec(std::string& out, const Codec& codec) {
@@ -45,13 +47,13 @@ void append_media(std::string& out, const MediaLine& media, Direction inherited)
     std::string head = media.kind + " " + std::to_string(media.port) + " " + media.protocol;
     for (const auto& format : media.formats) head += " " + format;
     line(out, 'm', head);
-    if (media.connection) append_connection(out, *media.connection);
+    if (media.connection) line(out, 'c', connection_text(*media.connection));
     for (const auto& bandwidth : media.bandwidths) line(out, 'b', bandwidth);
     for (const auto& codec : media.codecs) append_codec(out, codec);
     for (const auto& crypto : media.cryptos) attribute(out, "crypto", crypto.text());
     if (media.ptime) attribute(out, "ptime", std::to_string(*media.ptime));
     if (media.max_ptime) attribute(out, "maxptime", std::to_string(*media.max_ptime));
-    if (media.rtcp_port) attribute(out, "rtcp", std::to_string(*media.rtcp_port));
+    if (media.rtcp_port) attribute(out, "rtcp", rtcp_text(media));
     if (media.direction_given || media.direction != inherited) line(out, 'a', direction_name(media.direction));
     for (const auto& other : media.attributes) line(out, 'a', other);
 }
@@ -90,7 +92,7 @@ std::string Session::text() const {
     std::string out = "v=0\r\n";
     line(out, 'o', origin_user + " " + std::to_string(id) + " " + std::to_string(version) + " " + origin_address);
     line(out, 's', name);
-    if (connection) append_connection(out, *connection);
+    if (connection) line(out, 'c', connection_text(*connection));
     for (const auto& bandwidth : bandwidths) line(out, 'b', bandwidth);
     for (const auto& time : times) line(out, 't', time);
     for (const auto& other : attributes) line(out, 'a', other);

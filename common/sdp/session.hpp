@@ -49,9 +49,10 @@ struct MediaLine {
     bool direction_given = false;
     std::vector<Crypto> cryptos;
     std::optional<std::uint16_t> ptime, max_ptime;  // ms
-    std::optional<std::uint16_t> rtcp_port;  // a=rtcp
-    std::vector<std::string> bandwidths;     // b=, as text
-    std::vector<std::string> attributes;     // the rest, "name" or "name:value"
+    std::optional<std::uint16_t> rtcp_port;         // a=rtcp (RFC 3605)
+    std::optional<base::IpAddress> rtcp_address;    // of it; as `connection`
+    std::vector<std::string> bandwidths;            // b=, as text
+    std::vector<std::string> attributes;            // the rest, "name" or "name:value"
 
     bool is_rtp() const;     // RTP/AVP, RTP/SAVP and their feedback forms
     bool is_secure() const;  // RTP/SAVP(F)

@@ -84,6 +84,64 @@ TEST_CASE("digits come out once, in the lobby too, and stay out of the mix", "[r
     }
 }
 
+TEST_CASE("what the peer sends counts by our numbers and by its own", "[room]") {
+    struct Row {
+        const char* what;
+        int type, offered_type, event, offered_event;
+        int sent, key;  // payload types
+        bool heard, keyed;
+    };
+    const Row rows[] = {
+        {"the peer's", 115, 99, 100, 101, 115, 100, true, true},
+        {"ours", 115, 99, 100, 101, 99, 101, true, true},
+        {"neither", 115, 99, 100, 101, 116, 102, false, false},
+        {"ours, which are the peer's for the other", 101, 99, 99, 101, 99, 101, true, true},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        RoomFixture f;
+        auto &caller = f.add(1), &listener = f.add(2);
+        LegFormat format = caller.format;
+        format.payload_type = static_cast<std::uint8_t>(row.type);
+        format.offered_type = row.offered_type;
+        format.telephone_event = row.event;
+        format.offered_event = row.offered_event;
+        f.format(caller, format);
+        for (int i = 0; i < 5; ++i) {
+            f.send(caller, loud(), row.sent);
+            f.turn();
+        }
+        CHECK(all_silent(listener) != row.heard);
+        CHECK(caller.packets.back().payload_type == row.type);
+        f.send(caller, {5, 0x80, 0, 160}, row.key);
+        f.turn();
+        CHECK(f.count(Kind::digit, 1) == row.keyed);
+    }
+}
+
+TEST_CASE("a peer that may send either law of G.711 is heard in both", "[room]") {
+    for (const auto& [own, other] : {std::pair{G711::pcmu, G711::pcma}, std::pair{G711::pcma, G711::pcmu}}) {
+        RoomFixture f;
+        auto &caller = f.add(1, own), &listener = f.add(2, own);
+        const auto say = [&] {
+            Signal tone(kFrame);
+            for (auto& one : tone) one = static_cast<std::int16_t>(std::lround(8000 * std::sin(2 * std::numbers::pi * 500 * caller.position++ / 8000)));
+            f.send(caller, coded(other, tone), static_payload_type(other));
+            f.turn();
+        };
+        for (int i = 0; i < 20; ++i) say();
+        CHECK(all_silent(listener));
+        LegFormat format = caller.format;
+        format.other_law = static_payload_type(other);
+        f.format(caller, format);
+        for (int i = 0; i < 50; ++i) say();
+        CHECK(listener.hears(500) == Approx(8000).epsilon(0.02));
+        f.send(caller, std::vector<std::uint8_t>(2000, 0x80), static_payload_type(other));
+        f.turn();
+        CHECK(f.room.report({1}).received == 71);
+    }
+}
+
 TEST_CASE("a leg that goes to another room takes its stream along, and a key that is still down is told once", "[room]") {
     Room lobby{RoomPolicy{}}, room{RoomPolicy{}};
     LegFormat format;

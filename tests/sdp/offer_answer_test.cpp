@@ -143,6 +143,50 @@ TEST_CASE("directions, and who is held", "[offer_answer]") {
     CHECK(session_level->agreed.remote.text() == "192.0.2.9:4000");
 }
 
+TEST_CASE("nothing is sent to a group, to everybody or to nobody", "[offer_answer]") {
+    for (const char* address : {"IN IP4 224.1.2.3/127", "IN IP4 239.255.0.1/1/3", "IN IP4 255.255.255.255", "IN IP4 240.0.0.1", "IN IP4 0.0.0.1", "IN IP6 ff02::1"}) {
+        CAPTURE(address);
+        const auto group = described("m=audio 4000 RTP/AVP 0\r\nc=" + std::string(address) + "\r\n");
+        const auto done = answer(group, plain(), false);
+        REQUIRE_FALSE(done);
+        CHECK(done.error() == Refusal::no_audio);
+        CHECK_FALSE(read_answer(offer(plain()), plain(), group));
+        CHECK(answer(described("m=audio 4000 RTP/AVP 0\r\nc=" + std::string(address) + "\r\nm=audio 4002 RTP/AVP 0\r\n"), plain(), false)->agreed.line == 1);
+    }
+    for (const char* address : {"IN IP4 223.255.255.255", "IN IP4 127.0.0.1", "IN IP6 fe80::1", "IN IP6 ::1"}) {
+        CAPTURE(address);
+        CHECK(answer(described("m=audio 4000 RTP/AVP 0\r\nc=" + std::string(address) + "\r\n"), plain(), false));
+    }
+}
+
+TEST_CASE("RTCP goes where the peer says", "[offer_answer]") {
+    struct Row {
+        const char* attribute;
+        const char* expected;  // "": beside RTP
+    };
+    const Row rows[] = {
+        {"a=x", ""},
+        {"a=rtcp:53020", "192.0.2.1:53020"},
+        {"a=rtcp:53020 IN IP4 192.0.2.7", "192.0.2.7:53020"},
+        {"a=rtcp:0", ""},
+        {"a=rtcp:x", ""},
+        {"a=rtcp:53020 IN IP4 224.0.0.1", ""},
+        {"a=rtcp:9 IN IP4 0.0.0.0", ""},
+        {"a=rtcp:53020 IN IP6 2001:db8::1", ""},  // RTP's family is the one that we have
+        {"a=rtcp:53020 IN IP4 a.example", ""},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.attribute);
+        const auto media = std::string("m=audio 4000 RTP/AVP 0\r\n") + row.attribute + "\r\n";
+        const auto done = answer(described(media), plain(), false);
+        REQUIRE(done);
+        const auto expected = base::SocketAddress::parse(row.expected).value_or(base::SocketAddress{});
+        CHECK(done->agreed.remote_rtcp == expected);
+        CHECK_FALSE(done->answer.media[0].rtcp_port);
+        CHECK(read_answer(offer(plain()), plain(), described(media))->remote_rtcp == expected);
+    }
+}
+
 TEST_CASE("codecs: the offer's order and payload types count", "[offer_answer]") {
     struct Row {
         std::string offer, codec;
@@ -210,6 +254,7 @@ TEST_CASE("codecs with clocks, channels and parameters of their own", "[offer_an
         {"our order without our first", "m=audio 4000 RTP/AVP 8 0 9\r\n", true, "G722", 9, -1},
         {"G.722 has the clock of RFC 3551", "m=audio 4000 RTP/AVP 9 101\r\n" + events, false, "G722", 9, 101},
         {"L16 by its rate", "m=audio 4000 RTP/AVP 11 100 120\r\na=rtpmap:100 L16/44100\r\na=rtpmap:120 L16/16000\r\n", false, "L16", 120, -1},
+        {"events of 8 kHz are better than none", "m=audio 4000 RTP/AVP 111 101\r\na=rtpmap:111 opus/48000/2\r\n" + events, false, "opus", 111, 101},
         {"L16 in stereo", "m=audio 4000 RTP/AVP 120 8\r\na=rtpmap:120 L16/16000/2\r\n", false, "PCMA", 8, -1},
     };
     for (const auto& row : rows) {
@@ -221,6 +266,47 @@ TEST_CASE("codecs with clocks, channels and parameters of their own", "[offer_an
         CHECK(done->agreed.codec.name == row.codec);
         CHECK(done->agreed.codec.payload_type == row.payload_type);
         CHECK((done->agreed.telephone_event ? *done->agreed.telephone_event : -1) == row.telephone_event);
+    }
+}
+
+TEST_CASE("events are answered with the clock that they run on", "[offer_answer]") {
+    const std::string opus = "m=audio 4000 RTP/AVP 111 101 110\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n";
+    const auto common = answer(described(opus), rich(), false);
+    REQUIRE(common);
+    CHECK(common->agreed.event_clock_rate == 8000);
+    CHECK(lines(common->answer).contains("a=rtpmap:101 telephone-event/8000\r\n"));
+    const auto own = answer(described(opus + "a=rtpmap:110 telephone-event/48000\r\n"), rich(), false);
+    REQUIRE(own);
+    CHECK(own->agreed.event_clock_rate == 48000);
+    CHECK(lines(own->answer).contains("a=rtpmap:110 telephone-event/48000\r\n"));
+}
+
+TEST_CASE("an answer's numbers are what we send with, ours what the peer sends with", "[offer_answer]") {
+    struct Row {
+        const char* what;
+        std::string answer;
+        int type, offered_type, event, offered_event;
+        std::string others;  // names and numbers
+    };
+    const Row rows[] = {
+        {"as we said", "m=audio 4000 RTP/AVP 99 101\r\na=rtpmap:99 L16/8000\r\na=rtpmap:101 telephone-event/8000\r\n", 99, -1, 101, -1, ""},
+        {"another", "m=audio 4000 RTP/AVP 115 100\r\na=rtpmap:115 l16/8000\r\na=rtpmap:100 telephone-event/8000\r\n", 115, 99, 100, 101, ""},
+        {"exchanged", "m=audio 4000 RTP/AVP 101 99\r\na=rtpmap:101 L16/8000\r\na=rtpmap:99 telephone-event/8000\r\n", 101, 99, 99, 101, ""},
+        {"events alone", "m=audio 4000 RTP/AVP 0 100\r\na=rtpmap:100 telephone-event/8000\r\n", 0, -1, 100, 101, ""},
+        {"several", "m=audio 4000 RTP/AVP 0 8 120 18\r\na=rtpmap:120 opus/48000/2\r\n", 0, -1, -1, -1, "PCMA 8 opus 96 "},
+    };
+    for (const auto& row : rows) {
+        CAPTURE(row.what);
+        const auto read = read_answer(offer(rich()), rich(), described(row.answer));
+        REQUIRE(read);
+        const auto number = [](const std::optional<std::uint8_t>& type) { return type ? int{*type} : -1; };
+        CHECK(read->codec.payload_type == row.type);
+        CHECK(number(read->offered_type) == row.offered_type);
+        CHECK(number(read->telephone_event) == row.event);
+        CHECK(number(read->offered_event) == row.offered_event);
+        std::string others;
+        for (const auto& codec : read->others) others += codec.name + " " + std::to_string(codec.payload_type) + " ";
+        CHECK(others == row.others);
     }
 }
 
@@ -252,6 +338,20 @@ TEST_CASE("packets are as long as the peer asks, within every bound", "[offer_an
         CHECK(done->agreed.ptime == row.expected);
         CHECK(done->answer.media[0].ptime == row.expected);
         CHECK(done->answer.media[0].max_ptime == 60);
+    }
+    // Never longer than the peer's bound, where there is a packet so short.
+    for (std::uint16_t bound = 1; bound <= 70; ++bound) {
+        CAPTURE(bound);
+        for (const char* format : {"0", "111"}) {
+            auto local = rich();
+            local.ptime = 60;
+            local.codecs.front().has_30_ms = false;
+            const auto done = answer(described("m=audio 4000 RTP/AVP " + std::string(format) + "\r\na=rtpmap:111 opus/48000/2\r\na=maxptime:" + std::to_string(bound) + "\r\n"), local, false);
+            REQUIRE(done);
+            CHECK(done->agreed.ptime <= std::max<std::uint16_t>(bound, 10));
+            if (*format == '1') CHECK(done->agreed.ptime != 30);
+            CHECK(done->answer.media[0].ptime == done->agreed.ptime);
+        }
     }
     // 48,000 samples of 16 bits a second fill a datagram in 10 ms.
     const auto wide = answer(described("m=audio 4000 RTP/AVP 120\r\na=rtpmap:120 L16/48000\r\na=ptime:20\r\n"), rich(), false);

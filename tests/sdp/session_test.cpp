@@ -52,6 +52,7 @@ TEST_CASE("a description is read into its parts", "[sdp]") {
     CHECK(audio.codecs[3].format_parameters == "0-15");
     CHECK(audio.ptime == 30);
     CHECK(audio.rtcp_port == 4005);
+    CHECK(audio.rtcp_address == base::IpAddress::parse("10.1.1.1"));
     REQUIRE(audio.cryptos.size() == 1);
     CHECK(audio.cryptos[0].key == "012345678901234567890123456789");
     CHECK(audio.direction == Direction::sendonly);
@@ -74,7 +75,7 @@ TEST_CASE("what is written reads back the same, with unknown attributes in their
     const std::string text =
         kHead +
         "a=tool:x y\r\na=inactive\r\nm=audio 4000 RTP/AVP 0 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:101 telephone-event/8000\r\n"
-        "a=fmtp:101 0-16\r\na=ptime:20\r\na=sendrecv\r\na=zulu:1\r\na=alpha\r\na=empty:\r\na=mike:a:b c\r\n"
+        "a=fmtp:101 0-16\r\na=ptime:20\r\na=rtcp:4005 IN IP6 2001:db8::9\r\na=sendrecv\r\na=zulu:1\r\na=alpha\r\na=empty:\r\na=mike:a:b c\r\n"
         "m=video 0 RTP/AVP 96\r\na=inactive\r\n";
     auto session = Session::parse(text);
     REQUIRE(session);

@@ -39,7 +39,7 @@ std::string opus_parameters(const AgreementKeys& keys) {
 void add(std::vector<sdp::Capability>& out, CodecKind kind, const AgreementKeys& keys) {
     const std::string name(media::encoding_name(kind));
     switch (kind) {
-        case CodecKind::opus: out.push_back({name, kOpusType, 48'000, 2, opus_parameters(keys)}); break;
+        case CodecKind::opus: out.push_back({name, kOpusType, 48'000, 2, opus_parameters(keys), kLongestPtime, false}); break;
         case CodecKind::g722: out.push_back({name, 9, 8'000}); break;
         case CodecKind::pcmu: out.push_back({name, 0, 8'000}); break;
         case CodecKind::pcma: out.push_back({name, 8, 8'000}); break;
@@ -53,9 +53,11 @@ bool is_agreed(const sdp::Capability& own, const sdp::Agreed& agreed) {
     return base::iequals(own.name, agreed.codec.name) && own.clock_rate == agreed.codec.clock_rate;
 }
 
-// A number that the peer has bound to one thing names nothing else in an offer of ours.
+// A number that either side has bound to one thing names nothing else in an offer of ours.
 void keep_numbers(sdp::LocalMedia& local, const sdp::Agreed& agreed) {
-    const auto is_bound = [&](std::uint8_t type) { return type == agreed.codec.payload_type || agreed.telephone_event == type; };
+    const auto is_bound = [&](std::uint8_t type) {
+        return type == agreed.codec.payload_type || type == agreed.telephone_event || type == agreed.offered_type || type == agreed.offered_event;
+    };
     std::uint8_t free = kEventType;
     const auto next_free = [&] {
         while (++free < kLastType && is_bound(free)) continue;
@@ -63,12 +65,12 @@ void keep_numbers(sdp::LocalMedia& local, const sdp::Agreed& agreed) {
     };
     for (auto& own : local.codecs) {
         if (is_agreed(own, agreed))
-            own.payload_type = agreed.codec.payload_type;
+            own.payload_type = agreed.offered_type.value_or(agreed.codec.payload_type);
         else if (is_bound(own.payload_type))
             own.payload_type = next_free();
     }
-    if (agreed.telephone_event && agreed.codec.clock_rate == 8'000)
-        local.telephone_event = agreed.telephone_event;
+    if (agreed.telephone_event && agreed.event_clock_rate == 8'000)
+        local.telephone_event = agreed.offered_event.value_or(*agreed.telephone_event);
     else if (is_bound(*local.telephone_event))
         local.telephone_event = next_free();
 }
@@ -87,6 +89,16 @@ void shape_opus(media::CodecFormat& format, const std::string& theirs, const Agr
     format.complexity = static_cast<std::uint8_t>(keys.opus_complexity);
     format.fec = keys.opus_fec && wish.in_band_fec;
     format.dtx = keys.opus_dtx && wish.dtx;
+}
+
+int number_or_none(const std::optional<std::uint8_t>& number) { return number ? *number : -1; }
+
+// The other codecs would each need a decoder of its own; the other law of G.711 does not.
+int other_law(const sdp::Agreed& agreed, CodecKind kind) {
+    if (kind != CodecKind::pcmu && kind != CodecKind::pcma) return -1;
+    const auto wanted = kind == CodecKind::pcmu ? CodecKind::pcma : CodecKind::pcmu;
+    const auto found = std::ranges::find_if(agreed.others, [wanted](const sdp::Codec& codec) { return media::codec_of(codec.name, codec.clock_rate) == wanted; });
+    return found == agreed.others.end() ? -1 : found->payload_type;
 }
 
 }  // namespace
@@ -159,9 +171,12 @@ media::LegFormat format_of(const sdp::Agreed& agreed, const AgreementKeys& keys)
     if (codec.kind == CodecKind::g722) codec.rate = 16'000;
     if (codec.kind == CodecKind::l16) codec.rate = agreed.codec.clock_rate;
     if (codec.kind == CodecKind::opus) shape_opus(codec, agreed.codec.format_parameters, keys);
-    codec.ptime = codec.nearest_ptime(agreed.ptime);  // Opus has no 30 ms
+    codec.ptime = agreed.ptime;
     format.payload_type = agreed.codec.payload_type;
-    format.telephone_event = agreed.telephone_event ? *agreed.telephone_event : -1;
+    format.telephone_event = number_or_none(agreed.telephone_event);
+    format.offered_type = number_or_none(agreed.offered_type);
+    format.offered_event = number_or_none(agreed.offered_event);
+    format.other_law = other_law(agreed, codec.kind);
     if (agreed.level_extension) format.level_extension = agreed.level_extension->id;
     format.sends = agreed.direction == sdp::Direction::sendrecv || agreed.direction == sdp::Direction::sendonly;
     format.receives = agreed.direction == sdp::Direction::sendrecv || agreed.direction == sdp::Direction::recvonly;

@@ -275,11 +275,12 @@ void Core::note(Turn turn, base::Severity severity, const Leg& leg, std::string 
 }
 
 void Core::tell(Turn turn, const Leg& leg, decltype(MediaCommand::what) what) const {
-    // Whoever attaches or changes a leg: its keys go along.
-    const auto add_keys = [&leg](auto& command) {
+    // Whoever attaches or changes a leg: its keys go along, and where its RTCP is to go.
+    const auto add_agreed = [&leg](auto& command) {
         if constexpr (requires { command.keys; }) command.keys = keys_of(leg.agreed);
+        if constexpr (requires { command.remote_rtcp; }) command.remote_rtcp = leg.agreed->remote_rtcp;
     };
-    std::visit(add_keys, what);
+    std::visit(add_agreed, what);
     turn.effects.media.push_back({leg.thread, std::move(what)});
 }
 

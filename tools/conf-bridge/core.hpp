@@ -212,6 +212,7 @@ private:
     };
     sdp::LocalMedia local_media(const Leg& leg, bool is_offer) const;
     media::LegFormat format_of(const sdp::Agreed& agreed) const;
+    bool is_reachable(const base::IpAddress& remote) const;
     std::expected<sdp::Answered, int> answer_offer(const Leg& leg, std::string_view body) const;  // or the refusing status
     std::expected<Proposal, int> describe(Leg& leg);                                              // for the INVITE or UPDATE at hand
     void accept(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source, const Proposal& proposal);

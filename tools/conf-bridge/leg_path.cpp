@@ -9,8 +9,9 @@ namespace confab::bridge {
 using media::PacketKind;
 using media::Srtp;
 
-bool LegPath::expect(const base::SocketAddress& remote, const std::optional<MediaKeys>& keys) {
-    if (remote.ip != latch_.destination().ip) rtcp_source_ = {};
+bool LegPath::expect(const base::SocketAddress& remote, const std::optional<MediaKeys>& keys, const base::SocketAddress& remote_rtcp) {
+    if (remote.ip != latch_.destination().ip || remote_rtcp != remote_rtcp_) rtcp_source_ = {};
+    remote_rtcp_ = remote_rtcp;
     latch_.expect(remote);
     if (keys == keys_) return !keyed_ || (open_ && seal_);
     keys_ = keys;
@@ -44,7 +45,7 @@ LegPath::Verdict LegPath::receive_rtcp(const base::SocketAddress& source, std::s
         if (!size) return Verdict::unauthentic;
         packet = packet.first(*size);
     }
-    if (source.ip != latch_.destination().ip) return Verdict::stranger;
+    if (source.ip != latch_.destination().ip && source.ip != remote_rtcp_.ip) return Verdict::stranger;
     if (!rtcp_.receive(packet, now)) return Verdict::malformed;
     rtcp_source_ = source;
     return Verdict::taken;
@@ -67,6 +68,7 @@ base::SocketAddress LegPath::rtcp_destination() const {
     auto to = latch_.destination();
     if (to.port == 0 || to.ip.is_unspecified()) return {};
     if (rtcp_source_.port != 0) return rtcp_source_;
+    if (remote_rtcp_.port != 0) return remote_rtcp_;
     if (to.port == 0xffff) return {};
     ++to.port;
     return to;

@@ -2,7 +2,8 @@
 // Owner: a media thread, one after another where the leg moves. Times are microseconds of the steady clock, which is one for all of them.
 //
 // A keyed leg takes nothing that does not authenticate, and the check comes before the source is looked at, so that forged packets teach no
-// address. RTCP is believed from the host of the leg's RTP and goes beside it (port + 1) until its own source is known.
+// address. RTCP is believed from the host of the leg's RTP and from where the peer said that its own is (RFC 3605); it goes there, or
+// else beside RTP (port + 1), until its own source is known.
 #pragma once
 
 #include <array>
@@ -30,7 +31,7 @@ public:
     std::uint32_t ssrc() const { return ssrc_; }  // of what we send
 
     // Another address forgets what was learned, other keys start anew. False: keys that nothing can be done with; the leg is mute and deaf.
-    bool expect(const base::SocketAddress& remote, const std::optional<MediaKeys>& keys);
+    bool expect(const base::SocketAddress& remote, const std::optional<MediaKeys>& keys, const base::SocketAddress& remote_rtcp = {});
     void set_clock_rate(std::uint32_t rate) { rtcp_.set_clock_rate(rate); }
 
     // `packet` is opened in place, and made shorter.
@@ -69,6 +70,7 @@ private:
     SourceLatch latch_;
     std::optional<media::Srtp> open_, seal_;
     media::RtcpSession rtcp_;
+    base::SocketAddress remote_rtcp_;  // as signalled; port 0: beside RTP
     base::SocketAddress rtcp_source_;  // port 0: not heard yet
     std::optional<MediaKeys> keys_;
 };

@@ -43,12 +43,14 @@ struct AttachLeg {
     bool muted = false;
     bool waits = false;  // in the room's own lobby
     std::optional<MediaKeys> keys{};
+    base::SocketAddress remote_rtcp{};  // port 0: beside `remote`
 };
 struct FormatLeg {
     media::LegId leg;
     base::SocketAddress remote;
     media::LegFormat format;
     std::optional<MediaKeys> keys{};
+    base::SocketAddress remote_rtcp{};
 };
 struct MuteLeg {
     media::LegId leg;

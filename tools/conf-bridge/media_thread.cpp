@@ -245,7 +245,7 @@ void MediaThread::Impl::operator()(const AttachLeg& what) {
     leg->place = &placed;
     placed.legs.push_back(leg);
     leg->room = what.room;
-    leg->path.expect(what.remote, what.keys);
+    leg->path.expect(what.remote, what.keys, what.remote_rtcp);
     follow(*leg);
     leg->path.set_clock_rate(what.format.codec.clock_rate());
     if (leg->next_report == 0) leg->next_report = micros_of(worker.loop().now().steady) + some_of(rtcp_interval());
@@ -256,7 +256,7 @@ void MediaThread::Impl::operator()(const AttachLeg& what) {
 void MediaThread::Impl::operator()(const FormatLeg& what) {
     auto* leg = find(what.leg);
     if (!leg || !leg->place) return;
-    leg->path.expect(what.remote, what.keys);
+    leg->path.expect(what.remote, what.keys, what.remote_rtcp);
     follow(*leg);
     leg->path.set_clock_rate(what.format.codec.clock_rate());
     leg->place->room.set_format(what.leg, what.format);

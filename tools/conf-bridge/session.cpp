@@ -41,12 +41,15 @@ sdp::LocalMedia Core::local_media(const Leg& leg, bool is_offer) const {
 
 media::LegFormat Core::format_of(const sdp::Agreed& agreed) const { return bridge::format_of(agreed, config_); }
 
+// The unspecified address asks for nothing to be sent, in either family.
+bool Core::is_reachable(const base::IpAddress& remote) const { return remote.family == config_.media_address.family || remote.is_unspecified(); }
+
 std::expected<sdp::Answered, int> Core::answer_offer(const Leg& leg, std::string_view body) const {
     const auto offer = sdp::Session::parse(body);
     if (!offer) return std::unexpected(400);
     auto answered = sdp::answer(*offer, local_media(leg, false), config_.srtp == SrtpUse::required);
     if (!answered) return std::unexpected(answered.error() == sdp::Refusal::malformed ? 400 : 488);
-    if (answered->agreed.remote.ip.family != config_.media_address.family) return std::unexpected(488);
+    if (!is_reachable(answered->agreed.remote.ip)) return std::unexpected(488);
     return std::move(*answered);
 }
 
@@ -115,7 +118,7 @@ bool Core::take_answer(Leg& leg) {
     const auto session = sdp::Session::parse(message_.body);
     if (!session) return false;
     auto agreed = sdp::read_answer(*leg.description, local_media(leg, true), *session);
-    if (!agreed || agreed->remote.ip.family != config_.media_address.family) return false;
+    if (!agreed || !is_reachable(agreed->remote.ip)) return false;
     leg.agreed = std::move(*agreed);
     return true;
 }

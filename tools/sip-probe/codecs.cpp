@@ -91,6 +91,7 @@ std::vector<sdp::Capability> capabilities(const Codecs& codecs) {
         own.longest_ptime = format.nearest_ptime(60);
         if (format.kind == CodecKind::opus) {
             own.channels = 2;  // RFC 7587 §7: always, whatever is sent
+            own.has_30_ms = false;
             own.format_parameters = sdp::OpusParameters{.max_playback_rate = format.rate, .in_band_fec = true}.text();
         }
         out.push_back(std::move(own));

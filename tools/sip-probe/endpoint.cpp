@@ -67,7 +67,7 @@ void Endpoint::receive(std::span<std::uint8_t> buffer, std::size_t size, std::ui
         size = *clear;
     }
     const auto packet = media::RtpPacket::parse(buffer.first(size));
-    if (!packet || packet->payload_type != agreed_.codec.payload_type) {
+    if (!packet || (packet->payload_type != agreed_.codec.payload_type && packet->payload_type != agreed_.offered_type)) {
         ++counts_.rejected;
         return;
     }
@@ -113,18 +113,17 @@ std::span<const std::uint8_t> Endpoint::take() {
     return {};
 }
 
-// The digit sender counts at 8 kHz; on the wire an event runs on its codec's clock (RFC 4733 §2.1).
+// The digit sender counts at 8 kHz; on the wire an event lasts by its own clock, and stands in the stream by the audio's.
 std::span<const std::uint8_t> Endpoint::take_digit() {
     digit_due_ = false;
-    const auto scale = format_.clock_rate() / kDigitClock;
     auto frame = sender_.next();
-    const auto duration = static_cast<std::uint16_t>((frame.payload[2] << 8 | frame.payload[3]) * static_cast<int>(scale));
+    const auto duration = static_cast<std::uint16_t>((frame.payload[2] << 8 | frame.payload[3]) * static_cast<int>(agreed_.event_clock_rate / kDigitClock));
     frame.payload[2] = static_cast<std::uint8_t>(duration >> 8);
     frame.payload[3] = static_cast<std::uint8_t>(duration & 0xff);
     std::ranges::copy(frame.payload, packet_.begin() + media::kRtpHeader);
     if (!sender_.active()) pause_ = kDigitPauseTicks;
     const auto now = timestamp_ - format_.clock_rate() / kTicks;  // push() has gone on already
-    return seal(*agreed_.telephone_event, frame.marker, now - frame.timestamp_offset * scale, media::DigitSender::kPayload);
+    return seal(*agreed_.telephone_event, frame.marker, now - frame.timestamp_offset * (format_.clock_rate() / kDigitClock), media::DigitSender::kPayload);
 }
 
 std::span<const std::uint8_t> Endpoint::seal(std::uint8_t payload_type, bool marker, std::uint32_t timestamp, std::size_t payload) {

@@ -48,6 +48,7 @@ TEST_CASE("what an agreement means for the media thread", "[agreement]") {
         {"Opus as it asks",
          opus + "a=fmtp:111 maxplaybackrate=16000;maxaveragebitrate=20000;useinbandfec=1;usedtx=1\r\na=ptime:60\r\n",
          {.kind = CodecKind::opus, .rate = 16'000, .ptime = 60, .bitrate = 20'000}, 111, 110},
+        {"Opus has no 30 ms", opus + "a=ptime:30\r\n", {.kind = CodecKind::opus, .rate = 48'000, .bitrate = 32'000, .fec = false}, 111, 110},
         {"Opus between two rates", opus + "a=fmtp:111 maxplaybackrate=12000;maxaveragebitrate=64000\r\n",
          {.kind = CodecKind::opus, .rate = 8'000, .bitrate = 32'000, .fec = false}, 111, 110},
     };
@@ -66,6 +67,7 @@ TEST_CASE("what an agreement means for the media thread", "[agreement]") {
         CHECK(format.codec.fec == expected.fec);
         CHECK_FALSE(format.codec.dtx);
         CHECK(format.codec.is_possible());
+        CHECK(answered->answer.media.front().ptime == format.codec.ptime);
         CHECK(format.payload_type == row.payload_type);
         CHECK(format.telephone_event == row.event);
     }
@@ -100,6 +102,33 @@ TEST_CASE("an offer within a dialog does not give a number another meaning", "[a
     const auto at98 = std::ranges::find(kept.media.front().codecs, 98, &sdp::Codec::payload_type);
     REQUIRE(at98 != kept.media.front().codecs.end());
     CHECK(at98->name == "telephone-event");
+}
+
+TEST_CASE("what an answer of other numbers and several codecs means for the media thread", "[agreement]") {
+    const auto keys = default_keys();
+    const auto answered = [&](const std::string& media) {
+        const auto agreed = sdp::read_answer(sdp::offer(local_of(keys)), local_of(keys), offering(media));
+        REQUIRE(agreed);
+        return *agreed;
+    };
+    const auto agreed = answered("m=audio 4000 RTP/AVP 115 100\r\na=rtpmap:115 L16/8000\r\na=rtpmap:100 telephone-event/8000\r\n");
+    const auto format = format_of(agreed, keys);
+    CHECK(format.payload_type == 115);
+    CHECK(format.offered_type == 99);
+    CHECK(format.telephone_event == 100);
+    CHECK(format.offered_event == 101);
+    CHECK(format.other_law == -1);
+    // A later offer of ours calls things as the first did (RFC 3264 §8.3.2), and nothing by the peer's numbers.
+    const auto again = sdp::offer(local_of(keys, agreed)).text();
+    CHECK(again.contains("a=rtpmap:99 L16/8000\r\n"));
+    CHECK(again.contains("a=rtpmap:101 telephone-event/8000\r\n"));
+    CHECK_FALSE(again.contains("a=rtpmap:115"));
+    CHECK_FALSE(again.contains("a=rtpmap:100"));
+
+    CHECK(format_of(answered("m=audio 4000 RTP/AVP 0 8\r\n"), keys).other_law == 8);
+    CHECK(format_of(answered("m=audio 4000 RTP/AVP 8 9 0\r\n"), keys).other_law == 0);
+    CHECK(format_of(answered("m=audio 4000 RTP/AVP 8\r\n"), keys).other_law == -1);
+    CHECK(format_of(answered("m=audio 4000 RTP/AVP 9 0 8\r\n"), keys).other_law == -1);
 }
 
 TEST_CASE("keys of codecs are checked", "[agreement]") {

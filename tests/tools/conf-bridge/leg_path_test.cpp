@@ -127,6 +127,21 @@ TEST_CASE("reports go beside RTP until their own source is known, and strangers'
     CHECK(ends.ours.rtcp_destination().port == 0);
 }
 
+TEST_CASE("reports go where the peer said that its own come from", "[bridge]") {
+    Ends ends;
+    ends.ours.expect(kPeer, std::nullopt, kStranger);
+    CHECK(ends.ours.rtcp_destination() == kStranger);
+    CHECK(ends.give_report(ends.report(), kStranger) == Verdict::taken);
+    CHECK(ends.give_report(ends.report(), kElsewhere) == Verdict::taken);
+    CHECK(ends.ours.rtcp_destination() == kElsewhere);
+    ends.ours.expect(kPeer, std::nullopt, kStranger);
+    CHECK(ends.ours.rtcp_destination() == kElsewhere);
+    ends.ours.expect(kPeer, std::nullopt);
+    CHECK(ends.ours.rtcp_destination() == kBeside);
+    ends.ours.expect(*base::SocketAddress::parse("0.0.0.0:4000"), std::nullopt, kStranger);
+    CHECK(ends.ours.rtcp_destination().port == 0);
+}
+
 TEST_CASE("a leg's report has a score once an interval has passed", "[bridge]") {
     Ends ends;
     media::LegReport report;

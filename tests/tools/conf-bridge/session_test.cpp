@@ -119,6 +119,26 @@ TEST_CASE("re-INVITE rows", "[bridge]") {
         CHECK(rig.last_media<FormatLeg>() == nullptr);
         CHECK(rig.core.status().integer("legs") == 1);
     }
+    SECTION("a group is sent nothing") {
+        rig.clear();
+        rig.request({.call = "a", .body = "v=0\r\no=- 1 1 IN IP4 1.1.1.1\r\ns=-\r\nc=IN IP4 224.1.2.3/127\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\n", .cseq = 2, .to_tag = tag});
+        CHECK(rig.status() == 488);
+        CHECK(rig.last_media<FormatLeg>() == nullptr);
+    }
+    SECTION("held the old way, in whichever family") {
+        rig.request({.call = "a", .body = "v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=inactive\r\n", .cseq = 2, .to_tag = tag});
+        CHECK(rig.status() == 200);
+        CHECK(rig.has_event("held"));
+        CHECK_FALSE(rig.last_media<FormatLeg>()->format.sends);
+        rig.ack("a", 2);
+        rig.request({.call = "a", .body = "v=0\r\no=- 1 1 IN IP6 ::1\r\ns=-\r\nc=IN IP6 ::1\r\nt=0 0\r\nm=audio 4000 RTP/AVP 0\r\na=inactive\r\n", .cseq = 3, .to_tag = tag});
+        CHECK(rig.status() == 488);
+    }
+    SECTION("where RTCP goes is told") {
+        auto body = kOffer + "a=rtcp:4711\r\n";
+        rig.request({.call = "a", .body = body, .cseq = 2, .to_tag = tag});
+        CHECK(rig.last_media<FormatLeg>()->remote_rtcp.text() == "127.0.0.9:4711");
+    }
     SECTION("without SDP we offer, and the answer counts") {
         rig.request({.call = "a", .body = "", .cseq = 2, .to_tag = tag});
         CHECK(rig.has_sent("m=audio 20002 RTP/AVP 96 9 0 8 97 98 99 101 102 103"));
