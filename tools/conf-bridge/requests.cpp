@@ -22,7 +22,8 @@ sip::ClientId Core::send_request(Turn turn, Leg& leg, sip::Method method, Errand
 void Core::on_outcome(Turn turn, const sip::Event& event) {
     if (event.user >= kNotifyUser) {
         const bool is_answer = event.kind == sip::Event::Kind::response;
-        return notifier_.answered(turn.now, event.user, is_answer ? message_.status : 408);
+        if (!is_answer) return notifier_.answered(turn.now, event.user, 408);
+        return notifier_.answered(turn.now, event.user, message_.status, message_.value(sip::HeaderName::retry_after));
     }
     Leg* leg = find({static_cast<std::uint32_t>(event.user >> kErrandBits)});
     const auto errand = static_cast<Errand>(event.user & ((1u << kErrandBits) - 1));
