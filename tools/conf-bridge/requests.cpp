@@ -78,7 +78,8 @@ void Core::on_refreshed(Turn turn, Leg& leg) {
     leg.dialog.refresh_target(message_);
     leg.timer.succeed(message_, timer_policy(), turn.now, random_);
     arm_session(leg);
-    if (by_invite && !take_answer(leg)) return hang_up(turn, leg, kBadAnswer);
+    // Whoever does not describe his session anew keeps it.
+    if (by_invite && !message_.body.empty() && !take_answer(leg)) return hang_up(turn, leg, kBadAnswer);
     use_agreement(turn, leg);
 }
 
