@@ -8,14 +8,16 @@
 namespace confab::sip {
 namespace {
 
-// The URI of the Contact, without the headers that a Request-URI may not have (§19.1.1); empty without exactly one usable value.
+// Without the headers that a Request-URI may not have (§19.1.1).
+std::string_view request_uri(const Uri& uri) { return uri.headers.empty() ? uri.text : uri.text.substr(0, uri.text.size() - uri.headers.size() - 1); }
+
+// The URI of the Contact; empty without exactly one usable value.
 std::string_view contact_uri(const Message& message) {
     auto rest = message.value(HeaderName::contact);
     const auto first = next_value(rest);
     const auto contact = first ? parse_name_addr(*first) : std::nullopt;
     if (!contact || contact->uri.host.empty() || !rest.empty() || message.count(HeaderName::contact) != 1) return {};
-    const auto& uri = contact->uri;
-    return uri.headers.empty() ? uri.text : uri.text.substr(0, uri.text.size() - uri.headers.size() - 1);
+    return request_uri(contact->uri);
 }
 
 std::vector<std::string> record_routes(const Message& message) {
@@ -106,12 +108,14 @@ void Dialog::refresh_target(const Message& message) {
 void Dialog::append_request(std::string& out, Method method, std::string_view branch, std::string_view via_sent_by, std::string_view contact,
                             std::string_view extra, std::string_view content_type, std::string_view body, std::optional<std::uint32_t> cseq) {
     CHECK(method != Method::ack || cseq, "an ACK takes the number of its INVITE");
+    const auto strict = strict_router();
     std::string headers;
-    for (const auto& route : route_set) headers.append("Route: ").append(route).append("\r\n");
+    for (std::size_t i = strict.empty() ? 0 : 1; i < route_set.size(); ++i) headers.append("Route: ").append(route_set[i]).append("\r\n");
+    if (!strict.empty()) headers.append("Route: <").append(remote_target).append(">\r\n");
     if (!contact.empty() && may_carry_contact(method)) append_contact(headers, contact);
     headers.append(extra);
     sip::append_request(out, {.method = method,
-                              .uri = remote_target,
+                              .uri = strict.empty() ? std::string_view(remote_target) : strict,
                               .via_sent_by = via_sent_by,
                               .transport = hop.transport,
                               .branch = branch,
@@ -135,6 +139,11 @@ bool Dialog::flow_failed(const Hop& gone) {
     hop.peer = {*ip, uri->port != 0 ? uri->port : default_port(*transport)};
     hop.listener = kAnyListener;
     return true;
+}
+
+std::string_view Dialog::strict_router() const {
+    const auto route = route_set.empty() ? std::nullopt : parse_name_addr(route_set.front());
+    return !route || route->uri.host.empty() || route->uri.params.has("lr") ? std::string_view() : request_uri(route->uri);
 }
 
 std::string_view Dialog::next_hop_uri() const {

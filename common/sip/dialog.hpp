@@ -1,6 +1,5 @@
 // A dialog at a user agent (RFC 3261 §12): identity, sequence numbers, route set. A value; no timers.
 //
-// Routes are loose only: a strict router in the route set gets a loose request (RFC 3261 §12.2.1.1 would rewrite the Request-URI).
 // `hop` follows the next-hop URI where its host is an IP address, otherwise it stays where the first request came from or went.
 #pragma once
 
@@ -48,8 +47,10 @@ struct Dialog {
     // The flow that brought the dialog is gone (RFC 5923 is not ours to assume): requests of ours go where its route or target leads, where that is
     // an address. False: it was another flow.
     bool flow_failed(const Hop& gone);
-    // The URI that decides the next hop: first route (loose) or remote target.
+    // The URI that decides the next hop: first route or remote target.
     std::string_view next_hop_uri() const;
+    // The first route where it lacks `lr`: it is the Request-URI then, and the remote target the last route (§12.2.1.1). Empty otherwise.
+    std::string_view strict_router() const;
 };
 
 }  // namespace confab::sip

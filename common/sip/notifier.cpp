@@ -10,6 +10,36 @@ namespace confab::sip {
 namespace {
 
 constexpr std::size_t kTagLength = 16;
+constexpr base::seconds kRetry{32};
+
+// RFC 6665 §4.2.2; 408 is no answer at all. What else refuses a NOTIFY says nothing of its subscription (RFC 5057 §5.1).
+bool ends_subscription(int status) {
+    switch (status) {
+        case 404:
+        case 405:
+        case 408:
+        case 410:
+        case 416:
+        case 480:
+        case 481:
+        case 482:
+        case 483:
+        case 484:
+        case 485:
+        case 489:
+        case 501:
+        case 604:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// Without a word of the subscriber's, or with one that would have him asked for ever without a pause, it is ours.
+base::seconds wait_of(std::string_view retry_after) {
+    const auto wish = base::parse_number<std::uint32_t>(retry_after.substr(0, retry_after.find_first_of(" ;("))).value_or(0);
+    return wish == 0 ? kRetry : base::seconds(wish);
+}
 
 void respond(const Sending& sending, ServerId server, const Hop& source, const Message& request, int status, std::string_view tag,
              std::string_view headers) {
@@ -141,13 +171,18 @@ void Notifier::notify(const Sending& sending, const Due& due, std::string_view t
     sending.transactions.request(sending.now, subscription.dialog.hop, request, limits_.user + due.id, sending.out);
 }
 
-void Notifier::answered(base::Now now, std::uint64_t user, int status) {
+void Notifier::answered(base::Now now, std::uint64_t user, int status, std::string_view retry_after) {
     const auto id = user - limits_.user;
     const auto found = all_.find(id);
     if (status < 200 || found == all_.end()) return;
     auto& subscription = found->second;
     subscription.is_waiting = false;
-    if (status >= 300) return erase(id);
+    if (ends_subscription(status)) return erase(id);
+    if (status >= 300) {
+        subscription.known.reset();  // nobody knows what of it was read
+        subscription.may_notify = now.steady + wait_of(retry_after);
+        subscription.is_dirty = subscription.is_dirty || subscription.over.empty();
+    }
     if (subscription.is_dirty) return schedule(now, id, subscription);
     if (!subscription.over.empty()) erase(id);
 }

@@ -6,7 +6,8 @@
 //     while (const auto due = notifier.take_due(now)) notifier.notify(sending, *due, type, body, mark);
 //
 // One NOTIFY of a subscription is out at a time, and two are `pause` apart, but for its last; what is touched meanwhile is due once, later.
-// A NOTIFY that fails, or is not answered, ends its subscription. Bounds: `total` subscriptions.
+// A NOTIFY that is not answered, or with a code that says that there is no subscriber, ends its subscription; after any other refusal the whole
+// state is owed, later. Bounds: `total` subscriptions.
 #pragma once
 
 #include <cstdint>
@@ -69,8 +70,8 @@ public:
     void subscribe(const Sending& sending, ServerId server, const Hop& source, const Message& request, std::string_view topic, Place place);
     void touch(base::Now now, std::string_view topic);                            // its state changed
     void finish(base::Now now, std::string_view topic, std::string_view reason);  // it is no more (RFC 6665 §4.1.3)
-    // The request that was sent as `user` has a final answer, or none in time (status 408).
-    void answered(base::Now now, std::uint64_t user, int status);
+    // The request that was sent as `user` has a final answer, or none in time (status 408). `retry_after`: the value of its Retry-After.
+    void answered(base::Now now, std::uint64_t user, int status, std::string_view retry_after = {});
     void flow_failed(const Hop& hop);  // subscriptions that it brought are notified where their Contact leads
     void expire(base::Now now);
     std::optional<base::Instant> next_deadline();  // the past while something is due

@@ -87,6 +87,22 @@ TEST_CASE("dialog: established by a client (§12.1.2)") {
     CHECK(Parsed(focus).message.cseq == 43);
 }
 
+TEST_CASE("dialog: a strict router is addressed, and the target comes last (§12.2.1.1)") {
+    auto dialog = accepted({.headers = "Record-Route: \"P\" <sip:192.0.2.11;transport=tcp?Subject=x>;y=1, <sip:192.0.2.12;lr>\r\n"
+                                       "Contact: <sip:alice@10.0.0.1>\r\n"});
+    CHECK(dialog.hop.peer.text() == "192.0.2.11:5060");
+    const auto bye = sent(dialog, Method::bye);
+    Parsed parsed(bye);
+    CHECK(parsed.message.uri == "sip:192.0.2.11;transport=tcp");
+    CHECK(bye.find("Route: <sip:192.0.2.12;lr>\r\nRoute: <sip:alice@10.0.0.1>\r\n") != bye.npos);
+    CHECK(parsed.message.count(HeaderName::route) == 2);
+
+    auto later = accepted({.headers = "Record-Route: <sip:192.0.2.11;LR=on>, <sip:192.0.2.12>\r\nContact: <sip:alice@10.0.0.1>\r\n"});
+    const auto loose = sent(later, Method::bye);
+    CHECK(Parsed(loose).message.uri == "sip:alice@10.0.0.1");
+    CHECK(loose.find("Route: <sip:192.0.2.11;LR=on>\r\nRoute: <sip:192.0.2.12>\r\n") != loose.npos);
+}
+
 TEST_CASE("dialog: without one usable Contact there is none") {
     for (const char* headers : {"", "Contact: *\r\n", "Contact: <sip:a@x>, <sip:b@x>\r\n", "Contact: <sip:a@x>\r\nContact: <sip:b@x>\r\n",
                                 "Contact: <mailto:a@x>\r\n", "Contact: <tel:+123>\r\n"}) {

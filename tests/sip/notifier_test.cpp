@@ -55,8 +55,8 @@ struct Bench {
         notifier.expire(now);
         turn();
     }
-    void answer(int code) {
-        notifier.answered(now, 1001, code);
+    void answer(int code, std::string_view retry_after = {}) {
+        notifier.answered(now, 1001, code, retry_after);
         turn();
     }
 };
@@ -90,10 +90,35 @@ TEST_CASE("one NOTIFY is out at a time, and two are a pause apart", "[sip][notif
     CHECK(bench.last == "2");
 
     SECTION("a failure ends it") {
-        bench.answer(GENERATE(481, 408, 500));
+        bench.answer(GENERATE(404, 405, 408, 410, 416, 480, 481, 482, 483, 484, 485, 489, 501, 604));
         CHECK(bench.notifier.size() == 0);
         bench.touch();
         CHECK(bench.sent == 4);
+    }
+    SECTION("a refusal of the NOTIFY alone does not: the whole state comes later") {
+        SECTION("when the subscriber says") {
+            bench.answer(503, "20 (busy);duration=60");
+            bench.pass(base::milliseconds(19'999));
+        }
+        SECTION("or after a while") {
+            bench.answer(500, GENERATE("", "0", "soon"));
+            bench.touch();
+            bench.pass(base::milliseconds(31'999));
+        }
+        CHECK(bench.sent == 4);
+        bench.pass(base::milliseconds(1));
+        CHECK(bench.sent == 5);
+        CHECK(bench.last == "whole missed");
+        bench.answer(200);
+        CHECK(bench.notifier.size() == 1);
+    }
+    SECTION("the end of its topic does not wait for the subscriber, and is told once") {
+        bench.answer(500);
+        bench.notifier.finish(bench.now, "t", "noresource");
+        bench.turn();
+        CHECK(bench.sent == 5);
+        bench.answer(500);
+        CHECK(bench.notifier.size() == 0);
     }
     SECTION("the end of its topic is told without a pause, and after the answer that is awaited") {
         bench.notifier.finish(bench.now, "t", "noresource");

@@ -21,10 +21,6 @@ std::string plain_display(std::string_view display) {
     return out;
 }
 
-bool is_sdp(std::string_view content_type) {
-    return base::iequals(base::trim(content_type.substr(0, content_type.find(';'))), "application/sdp");
-}
-
 }  // namespace
 
 void identify(Leg& leg, const sip::Message& request) {
@@ -62,13 +58,15 @@ bool Core::admit_extensions(Turn turn, sip::ServerId server, const sip::Hop& sou
     return false;
 }
 
-// §8.2.3: a body that we do not read.
+// §8.2.3: a body that we do not read. One that may be ignored counts as none.
 bool Core::admit_content(Turn turn, sip::ServerId server, const sip::Hop& source) {
-    const auto encoding = message_.value(sip::HeaderName::content_encoding);
-    const bool is_plain = encoding.empty() || base::iequals(encoding, "identity");
-    if (message_.body.empty() || (is_plain && is_sdp(message_.value(sip::HeaderName::content_type)))) return true;
+    if (message_.body.empty() || holds_sdp(message_)) return true;
+    if (is_body_optional(message_)) {
+        message_.body = {};
+        return true;
+    }
     counters_.add(Metric::refused_media);
-    reply(turn, server, source, 415, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n");
+    reply(turn, server, source, 415, kAcceptLines);
     return false;
 }
 
@@ -96,8 +94,15 @@ void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
         counters_.add(Metric::refused_untrusted);
         return reply(turn, server, source, 403);
     }
-    const auto replaced = replaced_by();
+    std::string call_key = std::string(message_.call_id) + '\n' + std::string(message_.from_tag);
+    const auto known = by_call_.find(call_key);
+    const Leg* last = known == by_call_.end() ? nullptr : find(known->second);
+    if (last && message_.cseq <= last->invite_cseq) return reply(turn, server, source, 482);
+    auto replaced = replaced_by();
     if (!replaced) return reply(turn, server, source, replaced.error());
+    const auto uri = sip::parse_uri(message_.uri);
+    // Whoever calls anew has no use for his last attempt, if it still lives.
+    if (last && replaced->value == 0 && last->number == dialled_number(*uri) && may_replace(*last)) replaced = last->id;
     if (replaced->value == 0 && legs_.size() >= config_.legs) return refuse_full(turn, server, source);
     if (draining_ && conferences_.empty()) return refuse_busy(turn, server, source);
     if (!admit_content(turn, server, source) || !admit_interval(turn, server, source)) return;
@@ -109,12 +114,6 @@ void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
             return reply(turn, server, source, answered.error());
         }
     }
-    std::string call_key = std::string(message_.call_id) + '\n' + std::string(message_.from_tag);
-    if (const auto twin = by_call_.find(call_key); twin != by_call_.end()) {
-        if (const Leg* leg = find(twin->second); leg && leg->dialog.remote_cseq == message_.cseq) return reply(turn, server, source, 482);
-        call_key.clear();
-    }
-    const auto uri = sip::parse_uri(message_.uri);
     if (uri->user.empty() || uri->user.size() > 4 * kLongestNumber) {
         counters_.add(Metric::refused_unknown);
         return reply(turn, server, source, 404);
@@ -135,6 +134,7 @@ void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, con
     leg.dialog = std::move(*dialog);
     leg.contact = contact_for(source, uri);
     leg.call_key = std::move(call_key);
+    leg.invite_cseq = message_.cseq;
     leg.number = dialled_number(uri);
     leg.session_id = random_.next() >> 2;  // RFC 8866 §5.2: a numeric string that others read as a signed integer
     leg.session_version = 1;
@@ -142,7 +142,7 @@ void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, con
     identify(leg, message_);
     legs_.emplace(leg.id.value, std::move(owned));
     by_tag_.emplace(leg.dialog.id.local_tag, leg.id);
-    if (!leg.call_key.empty()) by_call_.emplace(leg.call_key, leg.id);
+    by_call_.insert_or_assign(leg.call_key, leg.id);
     by_server_.emplace(server, leg.id);
     leg.given = parameters_of(message_, uri, config_);
     choose_language(leg, {});
@@ -192,7 +192,7 @@ void Core::on_opened(Turn turn, Leg& leg, const base::SocketAddress& local) {
         return join(turn, leg);
     }
     if (leg.announcement) return announce(turn, leg);
-    sip::split(leg.request, message_, sip::is_stream(leg.source.transport));
+    reread(leg);
     const auto proposal = describe(leg);
     if (!proposal) {
         reply_to(turn, leg, proposal.error());

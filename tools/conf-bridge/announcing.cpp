@@ -1,15 +1,14 @@
 // A refusal that is heard before it is told (RFC 3261 §13.3.1.1): 183 with our answer, the prompt as early media, then the final code. The
 // 183 is reliable (RFC 3262) where the caller can. Nothing else is ever sent as early media, since digits do not reach us before a 200.
 #include "conf-bridge/core.hpp"
-#include "sip/compose.hpp"
 
 namespace confab::bridge {
 
 // Ends the leg, at once or when the prompt is over: it must not be used afterwards.
 void Core::refuse(Turn turn, Leg& leg, FinalAnswer answer, std::optional<PromptName> prompt) {
-    sip::split(leg.request, message_, sip::is_stream(leg.source.transport));
+    reread(leg);
     if (!config_.early_announcements || !prompt || message_.body.empty() || leg.stage != Leg::Stage::resolving) {
-        reply(turn, leg.server, leg.source, answer.status, answer.headers, answer.reason);
+        reply_to(turn, leg, answer.status, answer.headers, answer.reason);
         return release(turn, leg, kNotAdmitted);
     }
     leg.announcement = Announcement{std::move(answer), *prompt, std::nullopt};
@@ -17,7 +16,7 @@ void Core::refuse(Turn turn, Leg& leg, FinalAnswer answer, std::optional<PromptN
 }
 
 void Core::announce(Turn turn, Leg& leg) {
-    sip::split(leg.request, message_, sip::is_stream(leg.source.transport));
+    reread(leg);
     const auto proposal = describe(leg);
     if (!proposal) return finish_refusal(turn, leg);
     const bool is_reliable = ReliableResponse::is_wanted(message_);
@@ -29,9 +28,7 @@ void Core::announce(Turn turn, Leg& leg) {
     parts.headers = headers;
     parts.content_type = "application/sdp";
     parts.body = proposal->body;
-    scratch_.clear();
-    sip::append_response(scratch_, message_, leg.source, parts);
-    transactions_.respond(turn.now, leg.server, scratch_, turn.effects.transmit);
+    respond(turn, leg.server, leg.source, parts);
     if (is_reliable) leg.announcement->reliable.emplace(scratch_, rseq, message_.cseq, timers_.t1, turn.now);
     arm_reliable(leg);
     counters_.add(Metric::announced);

@@ -129,6 +129,7 @@ void Core::on_call_response(Turn turn, Leg* leg, const sip::Event& event) {
     }
     if (message_.status / 100 == 2) return on_call_answered(turn, leg);
     if (!leg || leg->is_confirmed()) return;
+    if (message_.status == 422 && !leg->farewell && leg->timer.lengthen(message_, timer_policy())) return call(turn, *leg);
     if (message_.status >= 300) return end_call(turn, *leg, outcome_of(message_.status), message_.status);
     Dial* dial = outbound_.book.of_leg(leg->id);
     if (dial && message_.status > 100 && dial->state == DialState::dialing) advance(turn, *dial, DialState::ringing);

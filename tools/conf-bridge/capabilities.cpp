@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
+#include "sip/grammar.hpp"
 
 namespace confab::bridge {
 namespace {
@@ -51,6 +52,20 @@ bool lists(const sip::Message& message, sip::HeaderName header, std::string_view
     bool found = false;
     each_token(message, header, [&](std::string_view token) { found = found || base::iequals(token, wanted); });
     return found;
+}
+
+bool holds_sdp(const sip::Message& message) {
+    const auto type = message.value(sip::HeaderName::content_type);
+    const auto encoding = message.value(sip::HeaderName::content_encoding);
+    const bool is_plain = encoding.empty() || base::iequals(encoding, "identity");
+    return is_plain && base::iequals(base::trim(type.substr(0, type.find(';'))), "application/sdp");
+}
+
+bool is_body_optional(const sip::Message& message) {
+    const auto* disposition = message.find("Content-Disposition");
+    if (!disposition) return false;
+    const auto parameters = disposition->value.substr(std::min(disposition->value.find(';'), disposition->value.size()));
+    return base::iequals(sip::Params{parameters}.get("handling").value_or(""), "optional");
 }
 
 std::string unsupported_line(const sip::Message& request, std::span<const std::string_view> tags) {

@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "conf-bridge/capabilities.hpp"
-#include "sip/compose.hpp"
 
 namespace confab::bridge {
 namespace {
 
 constexpr unsigned kAlarmBits = 4;
 constexpr std::uint64_t kBeatQuestion = 0;  // no leg waits for its answer
+constexpr std::size_t kLeastServed = 1'000;
 
 // Tags and branches must not come from one stream, or each would tell about the other.
 base::Seed tag_seed(base::Seed seed) {
@@ -85,10 +85,25 @@ void Core::on_request(Turn turn, sip::ServerId server, const sip::Hop& source) {
     reply(turn, server, source, 481);
 }
 
+// §8.2.2.2, for what acts outside dialogs and makes no leg: it came by another path, and is still served.
+bool Core::is_merged(sip::ServerId server) {
+    std::string key;
+    key.append(message_.call_id).append("\n").append(message_.from_tag).append("\n").append(message_.value(sip::HeaderName::cseq));
+    const auto [known, is_new] = served_.try_emplace(std::move(key), server);
+    if (!is_new && transactions_.source_of(known->second)) return true;
+    known->second = server;
+    if (served_.size() < most_served_) return false;
+    std::erase_if(served_, [this](const auto& one) { return !transactions_.source_of(one.second); });
+    most_served_ = std::max(kLeastServed, 2 * served_.size());
+    return false;
+}
+
 // §11.2: the status that an INVITE would get, as far as it does not turn on who calls whom.
 void Core::on_options(Turn turn, sip::ServerId server, const sip::Hop& source) {
     if (draining_ || is_overloaded() || legs_.size() >= config_.legs) return reply(turn, server, source, 503, retry_after());
-    reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + service_lines());
+    const auto uri = sip::parse_uri(message_.uri);
+    const auto contact = uri->user.empty() ? std::string() : "Contact: " + contact_for(source, *uri) + "\r\n";  // the bridge itself is no focus
+    reply(turn, server, source, 200, contact + std::string(kAcceptLines) + service_lines());
 }
 
 void Core::on_cancel(Turn turn, sip::ServerId server) {
@@ -218,19 +233,24 @@ void Core::beat(Turn turn) {
 void Core::reply(Turn turn, sip::ServerId server, const sip::Hop& source, int status, std::string_view headers,
                  std::string_view reason) {
     const auto tag = random_.token(kTagLength);
-    sip::ResponseParts parts;
-    parts.status = status;
-    parts.reason = reason;
-    parts.to_tag = tag;
-    parts.headers = headers;
+    respond(turn, server, source, {.status = status, .reason = reason, .to_tag = tag, .headers = headers});
+}
+
+// §8.2.6.2: whatever answers an INVITE has the tag of its dialog.
+void Core::reply_to(Turn turn, const Leg& leg, int status, std::string_view headers, std::string_view reason) {
+    reread(leg);
+    respond(turn, leg.server, leg.source, {.status = status, .reason = reason, .to_tag = leg.dialog.id.local_tag, .headers = headers});
+}
+
+void Core::respond(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::ResponseParts& parts) {
     scratch_.clear();
     sip::append_response(scratch_, message_, source, parts);
     transactions_.respond(turn.now, server, scratch_, turn.effects.transmit);
 }
 
-void Core::reply_to(Turn turn, const Leg& leg, int status, std::string_view headers, std::string_view reason) {
+void Core::reread(const Leg& leg) {
     sip::split(leg.request, message_, sip::is_stream(leg.source.transport));
-    reply(turn, leg.server, leg.source, status, headers, reason);
+    if (!holds_sdp(message_)) message_.body = {};
 }
 
 void Core::refuse_busy(Turn turn, sip::ServerId server, const sip::Hop& source) {

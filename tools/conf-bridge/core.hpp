@@ -36,6 +36,7 @@
 #include "conf-bridge/subscriptions.hpp"
 #include "local/messages.hpp"
 #include "local/value.hpp"
+#include "sip/compose.hpp"
 #include "sip/grammar.hpp"
 #include "sip/message.hpp"
 #include "sip/transactions.hpp"
@@ -129,10 +130,13 @@ private:
     void handle(Turn turn, const sip::Event& event, const sip::Hop& source);
     void on_malformed(Turn turn, const sip::Hop& source);
     void on_request(Turn turn, sip::ServerId server, const sip::Hop& source);
+    bool is_merged(sip::ServerId server);
     void on_options(Turn turn, sip::ServerId server, const sip::Hop& source);
     void on_cancel(Turn turn, sip::ServerId server);
     void reply(Turn turn, sip::ServerId server, const sip::Hop& source, int status, std::string_view headers = {}, std::string_view reason = {});
     void reply_to(Turn turn, const Leg& leg, int status, std::string_view headers = {}, std::string_view reason = {});
+    void respond(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::ResponseParts& parts);
+    void reread(const Leg& leg);  // its INVITE becomes the message at hand
     void refuse_busy(Turn turn, sip::ServerId server, const sip::Hop& source);
     void on_alarm(Turn turn, media::LegId id, Alarm alarm);
     void beat(Turn turn);
@@ -428,8 +432,10 @@ private:
     std::unordered_map<std::uint32_t, std::unique_ptr<Leg>> legs_;
     using ByText = std::unordered_map<std::string, media::LegId, base::TextHash, std::equal_to<>>;
     ByText by_tag_;                                              // our tag of the dialog
-    ByText by_call_;                                             // initial INVITEs, for merged requests (§8.2.2.2)
+    ByText by_call_;                                             // the last leg of each call, for merged requests (§8.2.2.2)
     std::unordered_map<sip::ServerId, media::LegId> by_server_;  // INVITEs that wait for their answer
+    std::unordered_map<std::string, sip::ServerId> served_;  // MESSAGE and REFER outside of dialogs, of which some are over
+    std::size_t most_served_ = 0;  // then those that are over go
     struct Pending {
         media::LegId leg;
         bool passcode_given = false;

@@ -98,7 +98,8 @@ struct Leg : Standing {
     std::string request;  // the INVITE, until it is answered
     sip::ServerId server;
     sip::Hop source;
-    std::string call_key;  // empty where another leg has it
+    std::string call_key;           // Call-ID and From tag; empty where we called
+    std::uint32_t invite_cseq = 0;  // of its first INVITE
     sip::Dialog dialog;
     std::string contact;  // whole value of our Contact
     std::optional<UnacknowledgedAnswer> unacknowledged;

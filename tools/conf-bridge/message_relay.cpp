@@ -31,6 +31,7 @@ void Core::on_message(Turn turn, sip::ServerId server, const sip::Hop& source, L
         reply(turn, server, source, status, headers);
     };
     if (!leg && !is_trusted(source)) return refuse(403);
+    if (!leg && is_merged(server)) return refuse(482);
     auto* conference = find_conference(leg ? leg->conference : dialled_number(*sip::parse_uri(message_.uri)));
     if (!conference) return refuse(leg ? 403 : 404);
     if (!leg) leg = member_who_writes(*conference, false);

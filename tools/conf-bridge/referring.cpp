@@ -1,7 +1,6 @@
 // REFER both ways (RFC 3515, RFC 4579): a member is sent elsewhere, a host has somebody called or taken out.
 #include "conf-bridge/core.hpp"
 #include "conf-bridge/parameters.hpp"
-#include "sip/compose.hpp"
 
 namespace confab::bridge {
 namespace {
@@ -106,6 +105,7 @@ void Core::on_refer(Turn turn, sip::ServerId server, const sip::Hop& source, Leg
         counters_.add(Metric::refused_untrusted);
         return reply(turn, server, source, 403);
     }
+    if (!leg && is_merged(server)) return reply(turn, server, source, 482);
     const auto order = read_refer(message_);
     if (!order) return reply(turn, server, source, order.error());
     auto* conference = find_conference(leg ? leg->conference : dialled_number(*sip::parse_uri(message_.uri)));
@@ -147,9 +147,7 @@ void Core::accept_refer(Turn turn, sip::ServerId server, const sip::Hop& source,
     parts.status = order.wants_reports ? 202 : 200;
     parts.to_tag = tag;
     parts.headers = headers;
-    scratch_.clear();
-    sip::append_response(scratch_, message_, source, parts);
-    transactions_.respond(turn.now, server, scratch_, turn.effects.transmit);
+    respond(turn, server, source, parts);
 }
 
 // Outside a dialog, the identity that a trusted peer asserts tells which member writes; one who is here twice writes as the first.

@@ -22,7 +22,8 @@ sip::ClientId Core::send_request(Turn turn, Leg& leg, sip::Method method, Errand
 void Core::on_outcome(Turn turn, const sip::Event& event) {
     if (event.user >= kNotifyUser) {
         const bool is_answer = event.kind == sip::Event::Kind::response;
-        return notifier_.answered(turn.now, event.user, is_answer ? message_.status : 408);
+        if (!is_answer) return notifier_.answered(turn.now, event.user, 408);
+        return notifier_.answered(turn.now, event.user, message_.status, message_.value(sip::HeaderName::retry_after));
     }
     Leg* leg = find({static_cast<std::uint32_t>(event.user >> kErrandBits)});
     const auto errand = static_cast<Errand>(event.user & ((1u << kErrandBits) - 1));
@@ -77,7 +78,8 @@ void Core::on_refreshed(Turn turn, Leg& leg) {
     leg.dialog.refresh_target(message_);
     leg.timer.succeed(message_, timer_policy(), turn.now, random_);
     arm_session(leg);
-    if (by_invite && !take_answer(leg)) return hang_up(turn, leg, kBadAnswer);
+    // Whoever does not describe his session anew keeps it.
+    if (by_invite && !message_.body.empty() && !take_answer(leg)) return hang_up(turn, leg, kBadAnswer);
     use_agreement(turn, leg);
 }
 

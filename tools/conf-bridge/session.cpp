@@ -3,7 +3,6 @@
 
 #include "conf-bridge/capabilities.hpp"
 #include "conf-bridge/core.hpp"
-#include "sip/compose.hpp"
 
 namespace confab::bridge {
 namespace {
@@ -139,7 +138,7 @@ void Core::on_in_dialog(Turn turn, sip::ServerId server, const sip::Hop& source)
             reply(turn, server, source, 200);
             if (leg->stage < Leg::Stage::answered) reply_to(turn, *leg, 487);  // §15.1.2
             return release(turn, *leg, kHungUp);
-        default: return reply(turn, server, source, 200, "Accept: application/sdp\r\nAccept-Encoding: identity\r\n" + service_lines());
+        default: return reply(turn, server, source, 200, "Contact: " + leg->contact + "\r\n" + std::string(kAcceptLines) + service_lines());
     }
 }
 
@@ -159,11 +158,10 @@ void Core::on_reinvite(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop
 
 void Core::on_update(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source) {
     std::string body;
-    if (!admit_interval(turn, server, source)) return;
+    if (!admit_interval(turn, server, source) || !admit_content(turn, server, source)) return;
     if (!message_.body.empty()) {
         const bool is_glare = (leg.unacknowledged && leg.unacknowledged->is_offer) || (leg.own_request && leg.own_request->by_invite);
         if (is_glare) return reply(turn, server, source, 491);
-        if (!admit_content(turn, server, source)) return;
         auto proposal = describe(leg);
         if (!proposal) {
             counters_.add(Metric::refused_media);
@@ -182,9 +180,9 @@ void Core::on_update(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& 
 void Core::on_info(Turn turn, Leg& leg, sip::ServerId server, const sip::Hop& source) {
     const auto type = media_type(message_.value(sip::HeaderName::content_type));
     const bool is_known = type == "application/dtmf-relay" || type == "application/dtmf";
-    if (!message_.body.empty() && !is_known)
+    if (!message_.body.empty() && !is_known && !is_body_optional(message_))
         return reply(turn, server, source, 415, "Accept: application/dtmf-relay, application/dtmf\r\n");
-    const auto digit = keyed_digit(type, message_.body);
+    const auto digit = is_known ? keyed_digit(type, message_.body) : std::nullopt;
     reply(turn, server, source, 200);
     if (digit && leg.is_confirmed()) on_digit(turn, leg, *digit);
 }
@@ -227,7 +225,7 @@ void Core::release(Turn turn, Leg& leg, Farewell farewell) {
     by_tag_.erase(leg.dialog.id.local_tag);
     if (leg.is_confirmed()) ended_.add(leg.dialog.id.local_tag);
     by_server_.erase(leg.server);
-    if (!leg.call_key.empty()) by_call_.erase(leg.call_key);
+    if (const auto call = by_call_.find(leg.call_key); call != by_call_.end() && call->second == leg.id) by_call_.erase(call);
     const auto id = leg.id;
     const auto outgoing = leg.outgoing;
     legs_.erase(id.value);

@@ -16,7 +16,7 @@ constexpr base::seconds kRetry{10};
 
 std::optional<base::seconds> seconds_in(std::string_view value) {
     const auto number = base::parse_number<std::uint32_t>(base::trim(value.substr(0, value.find(';'))));
-    if (!number || *number == 0) return std::nullopt;
+    if (!number) return std::nullopt;
     return std::min(base::seconds(*number), kLongest);
 }
 
@@ -28,9 +28,6 @@ base::milliseconds random_within(base::Random& random, base::milliseconds low, b
 base::milliseconds glare_wait(base::Random& random, bool owns_call_id) {
     return owns_call_id ? base::milliseconds(2100 + 10 * random.below(191)) : base::milliseconds(10 * random.below(201));
 }
-
-// A peer's own word, not that of something on the way to it.
-bool proves_life(int status) { return (status >= 400 && status < 500 && status != 408 && status != 481) || status == 501; }
 
 }  // namespace
 
@@ -114,13 +111,20 @@ SessionTimer::Verdict SessionTimer::fail(int status, const sip::Message* respons
         refresh_at_ = now.steady + glare_wait(random, false);  // a peer that raises it for ever is not followed at once
         return Verdict::again;
     }
-    if (!peer_knows_ && proves_life(status)) {
+    if (!peer_knows_ && response) {
         start(now, random);
         return Verdict::refreshed;
     }
     refresh_at_ = now.steady + kRetry + glare_wait(random, false);
     if (*refresh_at_ >= *ends_at_) refresh_at_.reset();
     return Verdict::again;
+}
+
+bool SessionTimer::lengthen(const sip::Message& response, const TimerPolicy& policy) {
+    const auto minimum = SessionExpires::read(response).minimum;
+    if (!minimum || *minimum <= policy.interval || minimum_.count() != 0) return false;
+    minimum_ = *minimum;
+    return true;
 }
 
 void SessionTimer::postpone(bool owns_call_id, base::Now now, base::Random& random) {

@@ -51,6 +51,8 @@ public:
     void append_request(std::string& out, const TimerPolicy& policy) const;
     void succeed(const sip::Message& response, const TimerPolicy& policy, base::Now now, base::Random& random);
     Verdict fail(int status, const sip::Message* response, bool owns_call_id, base::Now now, base::Random& random);
+    // §7.3: whether an INVITE of ours that was refused 422 is worth another; only the first is.
+    bool lengthen(const sip::Message& response, const TimerPolicy& policy);
     // Something else is under way in the dialog: a little later.
     void postpone(bool owns_call_id, base::Now now, base::Random& random);
 

@@ -40,10 +40,18 @@ TEST_CASE("a new call is answered as its flow says", "[bridge]") {
         {"media of another family", {.headers = "X-Passcode: 99\r\n", .body = wrong_family}, 488, ""},
         {"malformed SDP", {.headers = "X-Passcode: 99\r\n", .body = "nonsense"}, 400, ""},
         {"other content", {.headers = "Content-Type: text/plain\r\n", .body = "hello"}, 415, "Accept: application/sdp"},
+        {"other content that may be ignored",
+         {.headers = "X-Passcode: 99\r\nContent-Type: application/x\r\nContent-Disposition: render; Handling=OPTIONAL\r\n", .body = "hello"}, 200,
+         "m=audio 20002 RTP/AVP 96 9 0 8 97 98 99 101 102 103"},
+        {"other content that may not",
+         {.headers = "Content-Type: application/x\r\nContent-Disposition: session;handling=required\r\n", .body = "hello"}, 415,
+         "Accept: application/sdp"},
         {"encoded content", {.headers = "Content-Type: application/sdp\r\nContent-Encoding: gzip\r\n"}, 415, "Accept-Encoding: identity"},
         {"required extension", {.headers = "Require: 100rel, precondition\r\n"}, 420, "Unsupported: precondition"},
         {"dialog that is not there", {.to_tag = "nobody"}, 481, ""},
+        {"no time at all", {.headers = "Supported: timer\r\nSession-Expires: 0\r\n"}, 422, "Min-SE: 90\r\n"},
         {"OPTIONS", {.method = "OPTIONS", .body = ""}, 200, "Accept: application/sdp"},
+        {"OPTIONS tells of a focus", {.method = "OPTIONS", .body = ""}, 200, "Contact: <sip:1234@127.0.0.40:5080>;isfocus\r\n"},
         {"REGISTER", {.method = "REGISTER", .body = ""}, 405, "Allow: INVITE"},
         {"unknown method", {.method = "DANCE", .body = ""}, 501, "Allow: INVITE"},
         {"BYE without a dialog", {.method = "BYE", .body = "", .to_tag = "nobody"}, 481, ""},
@@ -123,9 +131,80 @@ TEST_CASE("CANCEL after the 200 changes nothing", "[bridge]") {
 
 TEST_CASE("the same INVITE over two paths is merged", "[bridge]") {
     Rig rig;
-    rig.request({.headers = "X-Passcode: 99\r\n"});
+    rig.join("a");
+    SECTION("at once") {}
+    SECTION("after later requests") {
+        rig.request({.method = "INFO", .call = "a", .body = "", .cseq = 2, .to_tag = rig.tag_of("a")});
+        REQUIRE(rig.status() == 200);
+    }
     rig.request({.headers = "X-Passcode: 99\r\n"});
     CHECK(rig.status() == 482);
+    CHECK(rig.core.status().integer("legs") == 1);
+}
+
+TEST_CASE("another attempt of one call takes the first one's place", "[bridge]") {
+    Rig rig;
+    rig.join("a");
+    rig.clear();
+    const Rig::Request again{.headers = "X-Passcode: 99\r\n", .cseq = 2};
+    SECTION("in its conference") {
+        rig.request(again);
+        REQUIRE(rig.status() == 200);
+        rig.ack("a", 2);
+        CHECK(rig.has_event("replaced"));
+        CHECK_FALSE(rig.has_event("joined"));
+        CHECK(rig.byes() == 1);
+        CHECK(rig.core.status().integer("legs") == 1);
+        rig.request({.headers = "X-Passcode: 99\r\n"});
+        CHECK(rig.status() == 482);
+        rig.request(again);
+        CHECK(rig.status() == 482);
+    }
+    SECTION("not where it calls another number") {
+        rig.request({.user = "2000", .cseq = 2});
+        rig.ack("a", 2);
+        CHECK(rig.has_event("joined"));
+        CHECK(rig.core.status().integer("legs") == 2);
+    }
+}
+
+TEST_CASE("the same MESSAGE over two paths is passed on once", "[bridge]") {
+    Rig rig;
+    rig.join("a");
+    rig.join("b");
+    rig.clear();
+    const Rig::Request message{.method = "MESSAGE", .call = "m", .headers = "Content-Type: text/plain\r\n", .body = "hello"};
+    rig.request(message);
+    CHECK(rig.has_sent("SIP/2.0 202"));
+    rig.request(message);
+    CHECK(rig.status() == 482);
+    CHECK(rig.count_sent("MESSAGE ") == 1);
+    rig.advance(base::seconds(40));
+    rig.clear();
+    rig.request(message);
+    CHECK(rig.has_sent("SIP/2.0 202"));
+}
+
+TEST_CASE("all responses to one INVITE have one To tag", "[bridge]") {
+    auto config = default_config();
+    config.early_announcements = true;
+    Rig rig(config);
+    rig.request({.headers = "X-Passcode: 12\r\n", .branch = "z9hG4bKc"});
+    REQUIRE(rig.status() == 183);
+    const auto tag = rig.tag();
+    SECTION("refused") {
+        rig.happen({MediaEvent::Kind::prompt_ended, {1}});
+        CHECK(rig.status() == 403);
+    }
+    SECTION("cancelled") {
+        rig.request({.method = "CANCEL", .body = "", .branch = "z9hG4bKc"});
+        CHECK(rig.status() == 487);
+    }
+    SECTION("ended early") {
+        rig.request({.method = "BYE", .body = "", .cseq = 2, .to_tag = tag});
+        CHECK(rig.status() == 487);
+    }
+    CHECK(rig.tag() == tag);
 }
 
 TEST_CASE("full and locked conferences refuse with their codes", "[bridge]") {

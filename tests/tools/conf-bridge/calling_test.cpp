@@ -39,11 +39,11 @@ struct Floor : Rig {
         return {};
     }
     void respond(const std::string& request, int status, std::string_view tag = "bob", bool with_contact = true,
-                 const std::string& body = kOffer) {
+                 const std::string& body = kOffer, const std::string& headers = {}) {
         const bool answers = status == 200 && request.starts_with("INVITE ");
         std::string out = "SIP/2.0 " + std::to_string(status) + " X\r\nVia: " + line(request, "Via") +
                           "\r\nFrom: " + line(request, "From") + "\r\nTo: " + line(request, "To") + ";tag=" + std::string(tag) +
-                          "\r\nCall-ID: " + line(request, "Call-ID") + "\r\nCSeq: " + line(request, "CSeq") + "\r\n";
+                          "\r\nCall-ID: " + line(request, "Call-ID") + "\r\nCSeq: " + line(request, "CSeq") + "\r\n" + headers;
         if (with_contact) out += "Contact: <sip:bob@127.0.0.20:5060>\r\n";
         if (answers && !body.empty()) out += "Content-Type: application/sdp\r\n";
         const auto& text = answers ? body : kNothing;
@@ -127,6 +127,32 @@ TEST_CASE("an answer that is of no use ends the call") {
         CHECK(floor.byes() == row.acks);
         floor.end();
     }
+}
+
+TEST_CASE("a phone that wants a longer session is called again with it, once") {
+    Floor floor;
+    floor.dial();
+    const auto first = floor.last("INVITE");
+    floor.respond(first, 422, "bob", false, "", "Min-SE: 7200\r\n");
+    CHECK(floor.count_sent("INVITE ") == 2);
+    const auto second = floor.last("INVITE");
+    CHECK(line(second, "Call-ID") == line(first, "Call-ID"));
+    CHECK(line(second, "From") == line(first, "From"));
+    CHECK(line(second, "To") == line(first, "To"));
+    CHECK(line(second, "CSeq") == "2 INVITE");
+    CHECK(line(second, "Session-Expires") == "7200");
+    CHECK(line(second, "Min-SE") == "7200");
+    CHECK(floor.state() == "dialing");
+    SECTION("and answers") {
+        floor.respond(second, 200);
+        CHECK(floor.state() == "connected");
+    }
+    SECTION("and still refuses") {
+        floor.respond(second, 422, "bob", false, "", "Min-SE: 9000\r\n");
+        CHECK(floor.count_sent("INVITE ") == 2);
+        CHECK(floor.state() == "failed");
+    }
+    floor.end();
 }
 
 TEST_CASE("a proxy that does not answer") {

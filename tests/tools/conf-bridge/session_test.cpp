@@ -165,10 +165,39 @@ TEST_CASE("re-INVITE rows", "[bridge]") {
         CHECK(rig.status() == 200);
         CHECK(rig.has_event("held"));
     }
+    SECTION("UPDATE with content that may be ignored") {
+        rig.request({.method = "UPDATE",
+                     .call = "a",
+                     .headers = "Content-Type: application/x\r\nContent-Disposition: render;handling=optional\r\n",
+                     .body = "hello",
+                     .cseq = 2,
+                     .to_tag = tag});
+        CHECK(rig.status() == 200);
+    }
     SECTION("OPTIONS in the dialog") {
         rig.request({.method = "OPTIONS", .call = "a", .body = "", .cseq = 2, .to_tag = tag});
         CHECK(rig.status() == 200);
+        CHECK(rig.has_sent("Contact: <sip:1234@127.0.0.40:5080>;isfocus\r\nAccept: "));
     }
+}
+
+TEST_CASE("a refresh that is answered without SDP leaves the session as it is", "[bridge]") {
+    Rig rig;
+    rig.join("a");
+    rig.clear();
+    for (int i = 0; i < 901 && rig.sent.empty(); ++i) rig.advance(base::seconds(1));
+    REQUIRE_FALSE(rig.sent.empty());
+    const auto invite = rig.sent.front();
+    REQUIRE(invite.starts_with("INVITE "));
+    std::string answer = "SIP/2.0 200 OK\r\n";
+    for (const std::string_view name : {"Via: ", "From: ", "To: ", "Call-ID: ", "CSeq: "}) {
+        const auto at = invite.find(name);
+        answer += invite.substr(at, invite.find("\r\n", at) + 2 - at);
+    }
+    rig.receive(answer + "Contact: <sip:alice@127.0.0.9:5060>\r\nContent-Length: 0\r\n\r\n");
+    CHECK(rig.count_sent("ACK ") == 1);
+    CHECK(rig.byes() == 0);
+    CHECK(rig.core.status().integer("legs") == 1);
 }
 
 TEST_CASE("INFO brings digits or is refused", "[bridge]") {
@@ -189,6 +218,8 @@ TEST_CASE("INFO brings digits or is refused", "[bridge]") {
     CHECK(rig.events.back().fields.text("digits") == "*");
     inform("text/plain", "5", 3);
     CHECK(rig.status() == 415);
+    inform("text/plain\r\nContent-Disposition: render;handling=optional", "5", 4);
+    CHECK(rig.status() == 200);
 }
 
 TEST_CASE("BYE ends the leg and, as the last, the conference", "[bridge]") {

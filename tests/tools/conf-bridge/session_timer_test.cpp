@@ -63,6 +63,7 @@ TEST_CASE("a request is answered after RFC 4028's table 2", "[session_timer]") {
         {"the least", "Supported: timer\r\nSession-Expires: 120\r\n", false, Refresher::peer, 120,
          "Session-Expires: 120;refresher=uac\r\n" + require},
         {"too little", "Supported: timer\r\nSession-Expires: 119\r\n", true, Refresher::nobody, 0, ""},
+        {"nothing", "Supported: timer\r\nSession-Expires: 0\r\n", true, Refresher::nobody, 0, ""},
         {"nonsense counts as nothing", "Supported: timer\r\nSession-Expires: soon\r\nMin-SE: -1\r\n", false, Refresher::peer, 1800,
          "Session-Expires: 1800;refresher=uac\r\n" + require},
         {"a huge one", "Supported: timer\r\nSession-Expires: 4294967295\r\nMin-SE: 4294967295\r\n", false, Refresher::peer, 86'400,
@@ -170,8 +171,9 @@ TEST_CASE("refreshes that fail", "[session_timer]") {
         {422, "Min-SE: 60\r\n", true, false, Verdict::again, 10s, 12s},
         {422, "", true, false, Verdict::again, 10s, 12s},
         {500, "", true, false, Verdict::again, 10s, 12s},
-        {503, "", false, false, Verdict::again, 10s, 12s},
         {488, "", true, false, Verdict::again, 10s, 12s},
+        {500, "", false, false, Verdict::refreshed, 630s, 900s},
+        {603, "", false, false, Verdict::refreshed, 630s, 900s},
         {488, "", false, false, Verdict::refreshed, 630s, 900s},
         {501, "", false, false, Verdict::refreshed, 630s, 900s},
     };
@@ -192,4 +194,21 @@ TEST_CASE("refreshes that fail", "[session_timer]") {
     REQUIRE(timer.take_due(at(60s)) == Due::refresh);
     CHECK(timer.fail(500, nullptr, false, at(80s), random) == Verdict::again);
     CHECK(*timer.next() == at(88s).steady);  // no time is left for another
+
+    SessionTimer unheard;
+    unheard.answer(Text(kInvite, "").message, kPolicy, at(0s), random);
+    REQUIRE(unheard.take_due(at(900s)) == Due::refresh);
+    CHECK(unheard.fail(503, nullptr, false, at(900s), random) == Verdict::again);  // nothing was sent, and nobody answered
+}
+
+TEST_CASE("a call that is refused 422 is made once more with what its Min-SE asks for", "[session_timer]") {
+    const Text unsaid(kSmall, ""), enough(kSmall, "Min-SE: 1800\r\n"), more(kSmall, "Min-SE: 3600\r\n"), most(kSmall, "Min-SE: 7200\r\n");
+    SessionTimer timer;
+    CHECK_FALSE(timer.lengthen(unsaid.message, kPolicy));
+    CHECK_FALSE(timer.lengthen(enough.message, kPolicy));
+    CHECK(timer.lengthen(more.message, kPolicy));
+    std::string lines;
+    timer.append_request(lines, kPolicy);
+    CHECK(lines == "Session-Expires: 3600\r\nMin-SE: 3600\r\n");
+    CHECK_FALSE(timer.lengthen(most.message, kPolicy));
 }
