@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::size_t kLongestName = 128;
 constexpr std::size_t kLongestNumber = 64;
+constexpr std::uint32_t kNoLoadLimit = 100;
+constexpr std::size_t kSharePlaced = 8;  // calls that take a place may go beyond the bound on legs by this share of it
 
 std::string plain_display(std::string_view display) {
     if (display.size() < 2 || display.front() != '"') return std::string(display.substr(0, kLongestName));
@@ -83,7 +85,7 @@ bool Core::admit_interval(Turn turn, sip::ServerId server, const sip::Hop& sourc
 // A conference never splits: for one that runs here another bridge must not be tried, as after 503.
 void Core::refuse_full(Turn turn, sip::ServerId server, const sip::Hop& source) {
     const auto uri = sip::parse_uri(message_.uri);
-    if (!find_conference(dialled_number(*uri))) return refuse_busy(turn, server, source);
+    if (!is_running(dialled_number(*uri))) return refuse_busy(turn, server, source);
     counters_.add(Metric::overloaded);
     reply(turn, server, source, static_cast<int>(config_.full_code));
 }
@@ -101,9 +103,14 @@ void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
     auto replaced = replaced_by();
     if (!replaced) return reply(turn, server, source, replaced.error());
     const auto uri = sip::parse_uri(message_.uri);
-    // Whoever calls anew has no use for his last attempt, if it still lives.
-    if (last && replaced->value == 0 && last->number == dialled_number(*uri) && may_replace(*last)) replaced = last->id;
-    if (replaced->value == 0 && legs_.size() >= config_.legs) return refuse_full(turn, server, source);
+    // Whoever calls anew has no use for his last attempt, if it still lives. Where that is to take another's place, this one does instead.
+    media::LegId abandoned;
+    if (last && replaced->value == 0 && last->number == dialled_number(*uri) && may_replace(*last)) {
+        if (last->member == 0) abandoned = last->id;
+        replaced = last->member != 0 ? last->id : find(last->replaced) ? last->replaced : media::LegId{};
+    }
+    const auto bound = config_.legs + (replaced->value != 0 ? 1 + config_.legs / kSharePlaced : 0);
+    if (legs_.size() >= bound) return refuse_full(turn, server, source);
     if (draining_ && conferences_.empty()) return refuse_busy(turn, server, source);
     if (!admit_content(turn, server, source) || !admit_interval(turn, server, source)) return;
     if (!message_.body.empty()) {
@@ -119,6 +126,7 @@ void Core::on_invite(Turn turn, sip::ServerId server, const sip::Hop& source) {
         return reply(turn, server, source, 404);
     }
     open_leg(turn, server, source, *uri, std::move(call_key), *replaced);
+    if (Leg* leg = find(abandoned)) hang_up(turn, *leg, kReplaced);
 }
 
 void Core::open_leg(Turn turn, sip::ServerId server, const sip::Hop& source, const sip::Uri& uri, std::string call_key,
@@ -171,7 +179,7 @@ unsigned Core::least_loaded() const {
 }
 
 bool Core::is_overloaded() const {
-    return std::ranges::all_of(used_, [this](unsigned percent) { return percent >= config_.load_limit; });
+    return config_.load_limit < kNoLoadLimit && std::ranges::all_of(used_, [this](unsigned percent) { return percent >= config_.load_limit; });
 }
 
 // A caller who must key a passcode probably wants the conference that he dialled: its thread spares him the move.

@@ -99,10 +99,11 @@ config::Table make_keys() {
             "*7 lock-toggle, *8 record-toggle and *99 end as well.",
             menu_keys()),
         key("legs", &Config::legs, "2000",
-            "Bound on legs, also the capacity that the directory sees; one more is answered 503, or with full-code where its conference runs here.").between(1, 100'000),
+            "Bound on legs, also the capacity that the directory sees; one more is answered 503, or with full-code where its conference runs here. Calls that take "
+            "the place of another may exceed it by an eighth while both live.").between(1, 100'000),
         key("load-limit", &Config::load_limit, "90",
             "Percent of a processor from which a media thread takes no new conference. With all of them there the bridge is full: those that run go on and take "
-            "callers, for others it answers 503, and the directory is told so.").between(1, 100).is_live(),
+            "callers, for others it answers 503, and the directory is told so with the next beat. 100: no bound.").between(1, 100).is_live(),
         key("conferences", &Config::conferences, "1000", "Bound on running conferences; one more is answered 503.").between(1, 100'000),
         key("members", &Config::members, "1000",
             "Most members of a conference for which the directory names no bound.").between(1, 4'096).is_live(),

@@ -9,7 +9,7 @@ namespace {
 
 constexpr unsigned kAlarmBits = 4;
 constexpr std::uint64_t kBeatQuestion = 0;  // no leg waits for its answer
-constexpr std::size_t kLeastServed = 1'000;
+constexpr std::size_t kLeastServed = 1'000, kLongestServed = 512;
 
 // Tags and branches must not come from one stream, or each would tell about the other.
 base::Seed tag_seed(base::Seed seed) {
@@ -89,6 +89,7 @@ void Core::on_request(Turn turn, sip::ServerId server, const sip::Hop& source) {
 bool Core::is_merged(sip::ServerId server) {
     std::string key;
     key.append(message_.call_id).append("\n").append(message_.from_tag).append("\n").append(message_.value(sip::HeaderName::cseq));
+    if (key.size() > kLongestServed) return false;
     const auto [known, is_new] = served_.try_emplace(std::move(key), server);
     if (!is_new && transactions_.source_of(known->second)) return true;
     known->second = server;
@@ -100,8 +101,9 @@ bool Core::is_merged(sip::ServerId server) {
 
 // §11.2: the status that an INVITE would get, as far as it does not turn on who calls whom.
 void Core::on_options(Turn turn, sip::ServerId server, const sip::Hop& source) {
-    if (draining_ || is_overloaded() || legs_.size() >= config_.legs) return reply(turn, server, source, 503, retry_after());
     const auto uri = sip::parse_uri(message_.uri);
+    const bool is_open = !draining_ && !is_overloaded();
+    if (legs_.size() >= config_.legs || (!is_open && !is_running(dialled_number(*uri)))) return reply(turn, server, source, 503, retry_after());
     const auto contact = uri->user.empty() ? std::string() : "Contact: " + contact_for(source, *uri) + "\r\n";  // the bridge itself is no focus
     reply(turn, server, source, 200, contact + std::string(kAcceptLines) + service_lines());
 }

@@ -165,7 +165,11 @@ private:
     Verdict judge(const Answer& answer, bool passcode_given) const;
     bool is_overloaded() const;
     bool takes_rooms() const;
-    bool is_dialled(std::string_view number) const;
+    bool is_running(std::string_view number) const;
+    void count_dialled(const Leg& leg);
+    void uncount_dialled(const Leg& leg);
+    bool lacks_room(const Leg& leg, const local::Value& found) const;
+    std::optional<Home> elsewhere(const Leg& leg, const local::Value& found) const;
     void on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given);
     void proceed(Turn turn, Leg& leg);
     void note_miss(Turn turn, Leg& leg);
@@ -434,6 +438,7 @@ private:
     ByText by_tag_;                                              // our tag of the dialog
     ByText by_call_;                                             // the last leg of each call, for merged requests (§8.2.2.2)
     std::unordered_map<sip::ServerId, media::LegId> by_server_;  // INVITEs that wait for their answer
+    std::unordered_map<std::string, std::size_t, base::TextHash, std::equal_to<>> dialled_;  // members, by the number that they dialled
     std::unordered_map<std::string, sip::ServerId> served_;  // MESSAGE and REFER outside of dialogs, of which some are over
     std::size_t most_served_ = 0;  // then those that are over go
     struct Pending {

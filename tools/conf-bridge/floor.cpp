@@ -29,6 +29,7 @@ void Core::join(Turn turn, Leg& leg) {
     leg.member = ++conference.last_member;
     leg.joined_at = turn.now.wall;
     conference.members.emplace(leg.member, leg.id);
+    count_dialled(leg);
     records_.placed(leg, turn.effects.records);
     settle_in(turn, leg);
     if (!leg.waiting) return arrive(turn, leg);
@@ -59,6 +60,7 @@ void Core::leave(Turn turn, Leg& leg, Farewell farewell) {
     }
     conference->seats.erase(leg.id);
     stop_recording_member(turn, *conference, leg);
+    if (leg.member != 0) uncount_dialled(leg);
     conference->members.erase(leg.member);
     leg.conference.clear();
     leg.member = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <optional>
 #include <string>
 #include <unordered_map>
@@ -154,6 +155,7 @@ struct MediaThread::Impl {
     std::array<std::vector<PlacedRoom*>, kPhases> phases;
     std::optional<io::Ticker> clock;
     std::uint64_t next_beat = 0, reported_beat = 0;
+    double load = 0;  // percent
     base::Duration measured_cpu{};
     base::Instant measured_at{};
     unsigned next_phase = 0;
@@ -170,7 +172,7 @@ void MediaThread::Impl::run(const std::vector<MediaCommand>& commands) {
     for (const auto& command : commands) std::visit(*this, command.what);
     if (legs.empty()) {
         clock.reset();
-        counts.load = 0;
+        load = counts.load = 0;
     }
     report();
 }
@@ -415,8 +417,9 @@ void MediaThread::Impl::beat(std::uint64_t number) {
 void MediaThread::Impl::measure() {
     const auto used = io::Worker::cpu_time();
     const auto now = worker.loop().now().steady;
-    const auto share = 100 * (used - measured_cpu) / std::max<base::Duration>(now - measured_at, base::milliseconds(1));
-    counts.load = (counts.load + static_cast<unsigned>(std::clamp<std::int64_t>(share, 0, 100)) + 1) / 2;
+    const auto share = 100.0 * static_cast<double>((used - measured_cpu).count()) / static_cast<double>(std::max<base::Duration>(now - measured_at, base::milliseconds(1)).count());
+    load = (load + std::min(share, 100.0)) / 2;
+    counts.load = static_cast<unsigned>(std::lround(load));
     measured_cpu = used;
     measured_at = now;
     for (const auto& [id, placed] : rooms)

@@ -54,16 +54,22 @@ Role role_of(Ticket::Seat seat) { return std::ranges::find(kSeats, seat, &std::p
 
 // Empty for a conference that lives here, and for whoever is refused anyway.
 std::optional<Home> Core::home_for(const Leg& leg, const Answer& answer) const {
-    if (!answer || leg.outgoing.settled || leg.entry.state() == EntryState::refused || leg.entry.missed()) return std::nullopt;
-    Home home{std::string(answer->text("home")), std::string(answer->text("home_bridge")), std::string(answer->text("conference"))};
+    if (!answer || leg.entry.state() == EntryState::refused || leg.entry.missed()) return std::nullopt;
+    auto home = elsewhere(leg, *answer);
+    // Who still owes a code is asked for it over there.
+    if (home && !leg.entry.wants_keys()) home->seat = seat_of(leg.entry.role());
+    return home;
+}
+
+std::optional<Home> Core::elsewhere(const Leg& leg, const local::Value& found) const {
+    if (leg.outgoing.settled) return std::nullopt;
+    Home home{std::string(found.text("home")), std::string(found.text("home_bridge")), std::string(found.text("conference"))};
     const auto uri = sip::parse_uri(home.uri);
     if (!uri || uri->host.empty() || !uri->headers.empty() || home.uri.find_first_of("<>\" \r\n") != home.uri.npos) return std::nullopt;
     const base::SocketAddress there{uri->ip().value_or(base::IpAddress{}),
                                     uri->port != 0 ? uri->port : sip::default_port(sip::Transport::udp)};
     const auto is_here = [&](const config::Listener& listener) { return uri->ip() && listener.visible() == there; };
     if (home.bridge == config_.name || std::ranges::any_of(listeners_, is_here)) return std::nullopt;
-    // Who still owes a code is asked for it over there.
-    if (!leg.entry.wants_keys()) home.seat = seat_of(leg.entry.role());
     return home;
 }
 

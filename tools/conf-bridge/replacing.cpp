@@ -51,6 +51,9 @@ void Core::take_over(Turn turn, Leg& leg) {
         enter(turn, leg);
     } else {
         set_talking(turn, *old, false);
+        const bool is_host = leg.host;  // by a PIN of its own
+        uncount_dialled(*old);
+        count_dialled(leg);
         static_cast<Standing&>(leg) = *old;
         if (leg.given.accounting_code.empty()) leg.given.accounting_code = old->given.accounting_code;
         // Written while it has the place that it tells of.
@@ -64,6 +67,7 @@ void Core::take_over(Turn turn, Leg& leg) {
         counters_.add(Metric::replaced);
         publish(turn, "replaced", leg);
         set_held(turn, leg);
+        if (is_host) set_host(turn, leg, true);
         plan_move(turn, leg);
     }
     hang_up(turn, *old, kReplaced);

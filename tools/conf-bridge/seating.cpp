@@ -54,7 +54,7 @@ Surroundings Core::surroundings(Turn turn, const Leg& leg) {
     Surroundings around{.now = seconds(turn.now.wall)};
     const auto* conference = leg.found ? find_conference(leg.found->text("conference")) : find_conference(leg.conference);
     around.running = conference != nullptr;
-    around.busy = !conference && !takes_rooms();
+    around.busy = !conference && (leg.found ? lacks_room(leg, *leg.found) : !takes_rooms());
     if (!conference) return around;
     around.security_code = conference->rules.security_code;
     around.hosted = is_hosted(*conference);
@@ -65,15 +65,22 @@ Surroundings Core::surroundings(Turn turn, const Leg& leg) {
 
 bool Core::takes_rooms() const { return !draining_ && !is_overloaded() && conferences_.size() < config_.conferences; }
 
-// Who still has to key a passcode most likely wants what others reached by this number.
-bool Core::is_dialled(std::string_view number) const {
-    return std::ranges::any_of(legs_, [&](const auto& row) { return row.second->member != 0 && row.second->number == number; });
+// Its own number, or one by which a member came: whoever dials it most likely wants what others reached by it.
+bool Core::is_running(std::string_view number) const { return conferences_.contains(number) || dialled_.contains(number); }
+
+void Core::count_dialled(const Leg& leg) { ++dialled_[leg.number]; }
+
+void Core::uncount_dialled(const Leg& leg) {
+    if (const auto found = dialled_.find(leg.number); found != dialled_.end() && --found->second == 0) dialled_.erase(found);
 }
+
+// A bridge that sends the caller on needs no room for him.
+bool Core::lacks_room(const Leg& leg, const local::Value& found) const { return !takes_rooms() && !elsewhere(leg, found); }
 
 void Core::on_resolved(Turn turn, Leg& leg, const Answer& answer, bool passcode_given) {
     const auto verdict = judge(answer, passcode_given);
     if (answer) choose_language(leg, answer->text("language"));
-    if (!takes_rooms() && verdict == Verdict::missing && !is_dialled(leg.number)) leg.entry.refuse(Refusal::busy);
+    if (verdict == Verdict::missing && !is_running(leg.number) && lacks_room(leg, *answer)) leg.entry.refuse(Refusal::busy);
     if (verdict == Verdict::right) leg.found = *answer;
     leg.entry.resolved(verdict, verdict == Verdict::right ? Terms::of(*answer) : Terms{}, leg.given, surroundings(turn, leg), config_);
     if (auto home = home_for(leg, answer)) return send_home(turn, leg, std::move(*home));
@@ -127,7 +134,7 @@ Conference& Core::open_conference(Turn turn, const Leg& leg, const std::string& 
     const auto language = language_of(found.text("language"), config_.languages);
     conference.rules.language = language < config_.languages.size() ? language : leg.language;
     conference.room = ++last_room_;
-    conference.thread = leg.has_media ? leg.thread : least_loaded();
+    conference.thread = leg.has_media && used_[leg.thread] < config_.load_limit ? leg.thread : least_loaded();
     conference.started = turn.now.wall;
     publish(turn, "conference-started", conference);
     return conferences_.emplace(number, std::move(conference)).first->second;

@@ -225,7 +225,10 @@ void Core::release(Turn turn, Leg& leg, Farewell farewell) {
     by_tag_.erase(leg.dialog.id.local_tag);
     if (leg.is_confirmed()) ended_.add(leg.dialog.id.local_tag);
     by_server_.erase(leg.server);
-    if (const auto call = by_call_.find(leg.call_key); call != by_call_.end() && call->second == leg.id) by_call_.erase(call);
+    if (const auto call = by_call_.find(leg.call_key); call != by_call_.end() && call->second == leg.id) {
+        const Leg* before = find(leg.replaced);
+        before && before->call_key == leg.call_key ? void(call->second = before->id) : void(by_call_.erase(call));
+    }
     const auto id = leg.id;
     const auto outgoing = leg.outgoing;
     legs_.erase(id.value);

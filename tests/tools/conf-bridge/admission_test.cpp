@@ -160,6 +160,26 @@ TEST_CASE("another attempt of one call takes the first one's place", "[bridge]")
         rig.request(again);
         CHECK(rig.status() == 482);
     }
+    SECTION("through an attempt that nobody acknowledged") {
+        rig.request(again);
+        auto third = again;
+        third.cseq = 3;
+        rig.request(third);
+        REQUIRE(rig.status() == 200);
+        rig.ack("a", 3);
+        CHECK(rig.has_event("replaced"));
+        CHECK(rig.about("members", "1234")->rows.size() == 1);
+        rig.advance(base::seconds(40));
+        CHECK(rig.about("members", "1234")->rows.size() == 1);
+        CHECK(rig.core.status().integer("legs") == 1);
+    }
+    SECTION("not when it is refused") {
+        rig.ports_are_free = false;
+        rig.request(again);
+        REQUIRE(rig.status() >= 500);
+        rig.request({.headers = "X-Passcode: 99\r\n"});  // a late copy of the first
+        CHECK(rig.status() == 482);
+    }
     SECTION("not where it calls another number") {
         rig.request({.user = "2000", .cseq = 2});
         rig.ack("a", 2);
@@ -231,6 +251,15 @@ TEST_CASE("bounds and draining refuse with 503", "[bridge]") {
         CHECK(rig.status() == 503);
         CHECK(rig.has_sent("Retry-After: 5"));
     }
+    SECTION("legs that take another's place") {
+        auto config = default_config();
+        config.legs = 16;
+        Rig rig(config);
+        rig.join("a");
+        for (int cseq = 2; cseq < 60; ++cseq) rig.request({.headers = "X-Passcode: 99\r\n", .cseq = cseq});
+        CHECK(rig.core.status().integer("legs") == 16 + 1 + 2);
+        CHECK(rig.status() == 486);
+    }
     SECTION("conferences") {
         auto config = default_config();
         config.conferences = 1;
@@ -246,8 +275,10 @@ TEST_CASE("bounds and draining refuse with 503", "[bridge]") {
         rig.request({.call = "b", .user = "2000"});
         CHECK(rig.status() == 200);
         rig.core.loaded(0, 90);
-        rig.request({.method = "OPTIONS", .call = "c", .body = ""});
+        rig.request({.method = "OPTIONS", .call = "c", .body = "", .user = "3000"});
         CHECK(rig.status() == 503);
+        rig.request({.method = "OPTIONS", .call = "c", .body = "", .cseq = 2});
+        CHECK(rig.status() == 200);  // of a conference that runs
         rig.request({.call = "d", .user = "3000"});
         CHECK(rig.status() == 503);
         rig.join("e");  // where a conference runs it goes on
