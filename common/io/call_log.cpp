@@ -54,6 +54,7 @@ struct Story {
     std::vector<std::pair<std::string, std::string>> unsure;  // records that may not be in the log, with their ids
     std::unordered_map<std::string, std::pair<std::uint64_t, std::string>> open;
     std::uint64_t order = 0;
+    bool has_old = false;
 
     void read(const std::string& path) {
         if (!std::filesystem::exists(path)) return;
@@ -66,7 +67,9 @@ struct Story {
     void take(const JournalLine& line) {
         std::string id(line.id);
         if (line.kind == '=') unsure.clear();
-        if (line.kind == '+') open.try_emplace(std::move(id), ++order, std::string()).first->second.second = line.line;
+        // While the old journal is there, it tells what is carried, and more.
+        if (line.kind == '*' && has_old) return;
+        if (line.kind == '+' || line.kind == '*') open.try_emplace(std::move(id), ++order, std::string()).first->second.second = line.line;
         if (line.kind != '-') return;
         open.erase(id);
         unsure.emplace_back(std::move(id), line.line);
@@ -110,6 +113,7 @@ void CallLog::recover() {
     require(log_->cut_unfinished_line());
     Story story;
     story.read(old_path_);
+    story.has_old = std::filesystem::exists(old_path_);
     story.read(journal_path_);
     std::size_t unsure = 0;
     for (const auto& [id, line] : story.unsure) unsure += line.size() + 1;
@@ -206,9 +210,9 @@ void CallLog::carry_some() {
     std::string_view rest = carry_;
     batch_.clear();
     while (const auto line = next_line(rest)) {
-        if (line->kind != '+') continue;
+        if (line->kind != '+' && line->kind != '*') continue;
         const auto open = open_.find(std::string(line->id));
-        if (open != open_.end() && open->second.journal != journals_) append_line(batch_, '+', line->id, line->line);
+        if (open != open_.end() && open->second.journal != journals_) append_line(batch_, '*', line->id, line->line);
     }
     carry_.erase(0, carry_.size() - rest.size());
     if (const auto put = journal_->append(batch_); !put) return complain(put.error());

@@ -4,7 +4,7 @@
 // after it, and both before the answers that they tell of are sent. At start the journal's records that may not have reached the log are looked for
 // at its end and written when they are missing; calls that were open are handed back. `+ID line` is an open call, of several such lines the last,
 // `-ID line` its record, `=` says that every record before it is in the log. A journal that has grown is begun anew beside the old one
-// (`PATH.journal.old`), open calls are carried over a few with each write, then the old one goes. Rotation: move the log away, then reload.
+// (`PATH.journal.old`), open calls are carried over a few with each write, as `*ID line`, which counts once the old one has gone. Rotation: move the log away, then reload.
 // A log that cannot be written keeps its records in memory up to a bound, and is tried again each second.
 #pragma once
 

@@ -100,6 +100,13 @@ TEST_CASE("what is told of an open call takes the place of what was told before,
         folder.put("calls.journal.old", "=\n+a " + line_of("a") + "\n+b " + line_of("b") + "\n");
         folder.put("calls.journal", "=\n+a " + line_of("a", R"(,"joined":1)") + "\n");
     }
+    SECTION("it came between what was carried") {
+        folder.put("calls.journal.old", "=\n+a " + line_of("a") + "\n+b " + line_of("b") + "\n+a " + line_of("a", R"(,"joined":1)") + "\n");
+        folder.put("calls.journal", "=\n*a " + line_of("a") + "\n");
+    }
+    SECTION("it came when all was carried") {
+        folder.put("calls.journal", "=\n*a " + line_of("a") + "\n*b " + line_of("b") + "\n*a " + line_of("a", R"(,"joined":1)") + "\n");
+    }
     Run run(folder);
     CHECK(run.log.take_open() == std::vector<std::string>{line_of("a", R"(,"joined":1)"), line_of("b")});
 }
