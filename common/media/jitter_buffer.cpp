@@ -229,8 +229,12 @@ void JitterBuffer::bound_backlog() {
         advance(false);
     }
     absent_ = owed_ = 0;
+    starting_ = false;  // what is left is what would be waited for
     watch_anew();
 }
+
+// What the bound allows has come by then: to wait longer would be to leave out for ever what is waited for.
+Micros JitterBuffer::first_wait() const { return std::min(target_ + kMargin, limits_.delay - std::max(length_, limits_.tick)); }
 
 JitterBuffer::Frame JitterBuffer::miss(Micros needed) {
     absent_ += needed;
@@ -254,7 +258,7 @@ JitterBuffer::Frame JitterBuffer::pull(Micros now, Micros needed) {
     while (absent_ > kPause && !holds(next_) && anything_newer()) advance(false);
     if (!anything_newer()) return miss(needed);
     if (absent_ > 0 && holds(next_) && is_after_pause(slot(next_))) starting_ = true;
-    if (starting_ && now - slot(next_).arrival < target_ + kMargin) return {};
+    if (starting_ && now - slot(next_).arrival < first_wait()) return {};
     // Sound that misses were concealed for has had its time.
     while (absent_ > 0 && 2 * absent_ >= length_ && !holds(next_) && anything_newer()) {
         absent_ = std::max<Micros>(0, absent_ - length_);

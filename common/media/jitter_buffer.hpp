@@ -101,6 +101,7 @@ private:
     std::uint32_t ticks(Micros time) const { return static_cast<std::uint32_t>(time * limits_.clock_rate / 1'000'000); }
     void advance(bool played);
     void bound_backlog();
+    Micros first_wait() const;  // of the first packet after a pause
     Frame miss(Micros needed);
     Frame play();
     bool is_after_pause(const Slot& from) const;
@@ -119,7 +120,7 @@ private:
 
     Micros now_ = 0;
     bool started_ = false;
-    bool starting_ = false;  // the first packet after a pause waits for `target_`
+    bool starting_ = false;  // the first packet after a pause waits
     std::uint32_t ssrc_ = 0;
     std::uint16_t next_ = 0;  // sequence number to play next
     std::uint16_t newest_ = 0;

@@ -275,6 +275,62 @@ TEST_CASE("what an outage held back and delivers at once is not played with its 
     CHECK(played.gaps(160) <= 1);
 }
 
+namespace {
+
+// A buffer whose delay has grown to its bound, in a pause. Returns the tick after it.
+std::uint64_t at_its_bound(JitterBuffer& buffer, const Sender& sender, std::uint32_t& number, Micros bound) {
+    std::uint64_t tick = 1;
+    sender.insert(buffer, number++, tick);
+    pull(buffer, tick++);
+    for (Micros grown = 0; grown < bound; grown += buffer.step(), ++tick) {  // each packet is only just there
+        sender.insert(buffer, number++, tick, false, 0);
+        pull(buffer, tick);
+        buffer.settle(buffer.owed());
+    }
+    for (const auto end = tick + 50; tick < end; ++tick) pull(buffer, tick);
+    return tick;
+}
+
+}  // namespace
+
+TEST_CASE("who speaks after a pause is heard within the bound, however long the delay has grown", "[jitter]") {
+    for (Micros bound : {60'000, 100'000, 300'000}) {
+        for (Micros early : {0, 1, 400, 10'000, 19'999}) {
+            JitterBuffer buffer({.octets = 8192, .delay = bound});
+            const Sender sender;
+            std::uint32_t number = 0;
+            auto tick = at_its_bound(buffer, sender, number, bound);
+            const auto first = number;
+            int waited = 0;
+            for (; number < first + 100; ++tick) {
+                sender.insert(buffer, number, tick, number == first, early);
+                ++number;
+                const int played = next_number(buffer, tick);
+                if (waited < 0) continue;
+                if (played < 0) {
+                    REQUIRE(++waited * kTick < bound);
+                    continue;
+                }
+                CHECK(played == static_cast<int>(first));
+                CHECK((waited + 2) * kTick >= bound);
+                waited = -1;
+            }
+            CHECK(buffer.skipped() == 0);
+        }
+    }
+}
+
+TEST_CASE("what comes all at once after a pause is not waited for again", "[jitter]") {
+    JitterBuffer buffer(kLimits);
+    const Sender sender;
+    std::uint32_t number = 0;
+    auto tick = at_its_bound(buffer, sender, number, kLimits.delay);
+    sender.insert(buffer, number++, tick, true);
+    CHECK(next_number(buffer, tick++) == -1);
+    for (const auto end = number + 20; number < end; ++number) sender.insert(buffer, number, tick);
+    for (auto expected = static_cast<int>(number) - 14; expected < static_cast<int>(number); ++expected) CHECK(next_number(buffer, tick++) == expected);
+}
+
 TEST_CASE("a restart forgets the stream and keeps the counts", "[jitter]") {
     JitterBuffer buffer(kLimits);
     const Sender sender;

@@ -1,6 +1,8 @@
 """Who is let in while a bridge drains, is full, or has no processor left: a conference that runs goes on and does not split, and nothing new begins."""
 import re
+import signal
 import subprocess
+import tempfile
 
 import harness
 from harness import REALM, Failed, Site, eventually, main, program, run
@@ -16,17 +18,29 @@ class Callers:
         self.calls = []
 
     def call(self, user, *arguments):
-        self.calls.append(subprocess.Popen([program("sip-probe"), "call", *map(str, arguments), "--from", f"sip:{user}@{REALM}", "--duration", "1h"],
-                                           stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        errors = tempfile.TemporaryFile("w+")
+        command = [program("sip-probe"), "call", *map(str, arguments), "--from", f"sip:{user}@{REALM}", "--duration", "1h"]
+        self.calls.append((user, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors), errors))
+
+    def until(self, condition, what, seconds=10):
+        """As eventually; fails at once when somebody's call has ended."""
+        def there():
+            for user, call, errors in self.calls:
+                if call.poll() is not None:
+                    errors.seek(0)
+                    raise Failed(f"{what}: {user}'s call ended with {call.returncode}: {errors.read()}")
+            return condition()
+        return eventually(there, what, seconds)
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        for call in self.calls:
-            call.terminate()
-        for call in self.calls:
+        for _, call, _ in self.calls:
+            call.send_signal(signal.SIGINT)  # they hang up: a bridge would wait for the sound of those who are killed
+        for _, call, errors in self.calls:
             call.wait(20 * harness.SLOW)
+            errors.close()
 
 
 def call(callers, site, user, number):
@@ -46,14 +60,14 @@ def a_drain_splits_no_conference():
         site.add_conference("2222")
         call(callers, site, "al", "1234")
         call(callers, site, "bob", "1234")
-        eventually(lambda: any(row["legs"] == 2 and row["conferences"] == 1 for row in site.ask("conf-locate", "bridge-list")), "two members, as conf-locate knows")
+        callers.until(lambda: any(row["legs"] == 2 and row["conferences"] == 1 for row in site.ask("conf-locate", "bridge-list")), "two members, as conf-locate knows")
         second_bridge(site)
         site.ask("conf-bridge", "drain")
         eventually(lambda: any(row["draining"] for row in site.ask("conf-locate", "bridge-list")), "conf-locate knows of the drain")
         call(callers, site, "carol", "1234")
-        eventually(lambda: seats(site, "1234") == [3, 0], "the third beside the two")
+        callers.until(lambda: seats(site, "1234") == [3, 0], "the third beside the two")
         call(callers, site, "dora", "2222")
-        eventually(lambda: seats(site, "2222") == [0, 1], "a new conference on the other bridge")
+        callers.until(lambda: seats(site, "2222") == [0, 1], "a new conference on the other bridge")
 
 
 def a_full_bridge_splits_no_conference():
@@ -64,7 +78,7 @@ def a_full_bridge_splits_no_conference():
         site.add_conference("2222")
         call(callers, site, "al", "1234")
         call(callers, site, "bob", "1234")
-        eventually(lambda: any(row["legs"] == 2 and row["conferences"] == 1 for row in site.ask("conf-locate", "bridge-list")), "two members, as conf-locate knows")
+        callers.until(lambda: any(row["legs"] == 2 and row["conferences"] == 1 for row in site.ask("conf-locate", "bridge-list")), "two members, as conf-locate knows")
         second_bridge(site)
         late = run(program("sip-probe"), "call", f"sip:1234@{REALM}", "--proxy", site.proxy, "--from", f"sip:carol@{REALM}", "--password-file",
                    site.path("carol.password"), "--duration", "1s", check=False)
@@ -73,7 +87,7 @@ def a_full_bridge_splits_no_conference():
         if seats(site, "1234") != [2, 0]:
             raise Failed(f"the conference split: {seats(site, '1234')}")
         call(callers, site, "dora", "2222")
-        eventually(lambda: seats(site, "2222") == [0, 1], "a new conference on the other bridge")
+        callers.until(lambda: seats(site, "2222") == [0, 1], "a new conference on the other bridge")
 
 
 def measured_load_is_a_bound():
@@ -84,16 +98,16 @@ def measured_load_is_a_bound():
         late = lambda number: run(program("sip-probe"), "call", f"sip:{number}@{REALM}", "--proxy", site.bridge, "--duration", "200ms", check=False)
         load = lambda: int(re.search(r"confab_bridge_media_load (\d+)", site.ask("conf-bridge", "metrics")["text"]).group(1))
         with Callers() as callers:
-            for n in range(4):
+            for n in range(6):
                 callers.call(f"caller{n}", f"sip:1000@{REALM}", "--proxy", site.bridge, "--codec", "opus")
-            eventually(lambda: load() >= 1, "the load is measured", 30)
+            callers.until(lambda: load() >= 3, "a load that stays above the limit", 30)
             refused = late("2000")
             if refused.returncode != 1 or "503" not in refused.stderr:
                 raise Failed(f"a new conference: exit {refused.returncode}, {refused.stderr}")
             taken = late("1000")
             if taken.returncode != 0:
                 raise Failed(f"a caller to the running one: exit {taken.returncode}, {taken.stderr}")
-            eventually(lambda: directory.beats[-1]["capacity"] == directory.beats[-1]["legs"], "the directory is told that the bridge is full")
+            callers.until(lambda: directory.beats[-1]["capacity"] == directory.beats[-1]["legs"], "the directory is told that the bridge is full")
         eventually(lambda: load() == 0, "no load without callers")
         if (again := late("2000")).returncode != 0:
             raise Failed(f"a new conference after all: exit {again.returncode}, {again.stderr}")

@@ -96,8 +96,9 @@ class Caller:
         codes = bytes(self.heard[start:])
         return sum(MAGNITUDE[code] for code in codes) / max(1, len(codes))
 
-    def speaks(self, what, seconds=5):
-        mark = len(self.heard)
+    def speaks(self, what, seconds=5, since=None):
+        """A prompt that begins now, or began after so much was heard."""
+        mark = len(self.heard) if since is None else since
         eventually(lambda: self.mean(mark) > 100, f"{what}: a prompt is heard", seconds)
 
     def falls_silent(self, what, seconds=10):
@@ -355,18 +356,21 @@ def locked_with_a_lobby_admits_one_by_one():
         keeper.key("*7")
         eventually(lambda: site.ask("conf-bridge", "list")[0]["locked"], "locked by keys")
         keeper.falls_silent("after the lock")
+        before = len(keeper.heard)
         with Caller(site, "1700", passcode(), "guest") as guest:
             eventually(lambda: guest.row() and guest.row()["state"] == "waiting", "in the lobby")
-            keeper.speaks("that somebody waits")
+            keeper.speaks("that somebody waits", since=before)
             with Caller(site, "1700", passcode(), "second") as second:
                 eventually(lambda: second.row() and second.row()["state"] == "waiting", "in the lobby too")
                 site.command("conf-bridge", "admit", "1700", str(second.row()["member"]))
                 second.joined("admitted by command")
                 if guest.row()["state"] != "waiting":
                     raise Failed("one admission let in another")
+            keeper.falls_silent("all told")
+            before = len(keeper.heard)
             keeper.key("*3")
             guest.joined("admitted by keys")
-            keeper.speaks("the tone of somebody who comes")
+            keeper.speaks("the tone of somebody who comes", since=before)
             guest.key("*6")
             eventually(lambda: guest.row()["muted"], "muted by keys")
 
