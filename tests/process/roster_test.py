@@ -180,10 +180,10 @@ def test_lobby():
             raise Failed(f"let in: {members(site)}")
 
 
-def matrix(site, on_joined):
+def matrix(site, on_joined, turn="1200ms"):
     """Who hears whom among three legs after what `on_joined` does, which has as long as it takes the first leg to sound its tone: 500 ms and a quarter of its turn."""
     events = site.subscribe("conf-bridge")
-    command = [program("sip-probe"), "conf", f"sip:{NUMBER}@example.org", "--legs", "3", "--turn", "1200ms", "--json", "--proxy", site.bridge, "--header", "X-Passcode: 99"]
+    command = [program("sip-probe"), "conf", f"sip:{NUMBER}@example.org", "--legs", "3", "--turn", turn, "--json", "--proxy", site.bridge, "--header", "X-Passcode: 99"]
     for user in ("alice", "bob", "carol"):
         command += ["--from", f"sip:{user}@example.org"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -269,7 +269,7 @@ def test_watch():
             shown = site.ask("conf-bridge", "leg", conference=NUMBER, member=int(member["carol"]))
             if shown["hand"] is not True or shown["identity"] != "sip:carol@example.org":
                 raise Failed(f"leg: {shown}")
-        matrix(site, look)
+        matrix(site, look, "3s")  # the screen is drawn once a second
         if [row["codec"] for row in measured] != ["PCMU"] * 3 or max(row["level"] for row in measured) < -40 or min(row["received"] for row in measured) < 10:
             raise Failed(f"measured: {measured}")
         terminal.shows("is not running")
