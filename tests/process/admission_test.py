@@ -3,7 +3,6 @@ import re
 import subprocess
 import tempfile
 
-import harness
 from harness import REALM, Failed, Site, eventually, main, program, run
 from restart_test import members, second_bridge
 
@@ -36,9 +35,9 @@ class Callers:
 
     def __exit__(self, *_):
         for _, call, _ in self.calls:
-            call.terminate()
+            call.kill()
         for _, call, errors in self.calls:
-            call.wait(20 * harness.SLOW)
+            call.wait()
             errors.close()
 
 
