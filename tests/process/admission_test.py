@@ -1,4 +1,5 @@
 """Who is let in while a bridge drains, is full, or has no processor left: a conference that runs goes on and does not split, and nothing new begins."""
+import contextlib
 import re
 import subprocess
 import tempfile
@@ -49,9 +50,10 @@ def seats(site, number):
     return [len(members(site, bridge, number)) for bridge in ("conf-bridge", "bridge-2")]
 
 
-def a_drain_splits_no_conference():
-    """With a second bridge at hand, a newcomer still comes where the others are; what begins, begins over there."""
-    with Site(DAEMONS) as site, Callers() as callers:
+@contextlib.contextmanager
+def two_on_the_first(**keys):
+    """Two members of 1234 on the first of two bridges, as conf-locate knows, and nobody in 2222."""
+    with Site(DAEMONS, conf_bridge=keys) as site, Callers() as callers:
         for user in ("al", "bob", "carol", "dora"):
             site.add_user(user)
         site.add_conference("1234")
@@ -60,6 +62,12 @@ def a_drain_splits_no_conference():
         call(callers, site, "bob", "1234")
         callers.until(lambda: any(row["legs"] == 2 and row["conferences"] == 1 for row in site.ask("conf-locate", "bridge-list")), "two members, as conf-locate knows")
         second_bridge(site)
+        yield site, callers
+
+
+def a_drain_splits_no_conference():
+    """With a second bridge at hand, a newcomer still comes where the others are; what begins, begins over there."""
+    with two_on_the_first() as (site, callers):
         site.ask("conf-bridge", "drain")
         eventually(lambda: any(row["draining"] for row in site.ask("conf-locate", "bridge-list")), "conf-locate knows of the drain")
         call(callers, site, "carol", "1234")
@@ -69,15 +77,7 @@ def a_drain_splits_no_conference():
 
 
 def a_full_bridge_splits_no_conference():
-    with Site(DAEMONS, conf_bridge={"legs": 2, "full-code": 600}) as site, Callers() as callers:
-        for user in ("al", "bob", "carol", "dora"):
-            site.add_user(user)
-        site.add_conference("1234")
-        site.add_conference("2222")
-        call(callers, site, "al", "1234")
-        call(callers, site, "bob", "1234")
-        callers.until(lambda: any(row["legs"] == 2 and row["conferences"] == 1 for row in site.ask("conf-locate", "bridge-list")), "two members, as conf-locate knows")
-        second_bridge(site)
+    with two_on_the_first(**{"legs": 2, "full-code": 600}) as (site, callers):
         late = run(program("sip-probe"), "call", f"sip:1234@{REALM}", "--proxy", site.proxy, "--from", f"sip:carol@{REALM}", "--password-file",
                    site.path("carol.password"), "--duration", "1s", check=False)
         if late.returncode != 1 or "600" not in late.stderr:

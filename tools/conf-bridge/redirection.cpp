@@ -44,11 +44,18 @@ std::string address_at(const Home& home, const Leg& leg) {
     return std::string(uri->scheme) + ':' + escaped(leg.number) + '@' + home.uri.substr(uri->scheme.size() + 1);
 }
 
-constexpr std::pair<Role, Ticket::Seat> kSeats[] = {
-    {Role::participant, Ticket::Seat::participant}, {Role::claimed_host, Ticket::Seat::claimed_host}, {Role::host, Ticket::Seat::host}};
+Ticket::Seat seat_of(Role role) {
+    switch (role) {
+        case Role::participant: break;
+        case Role::claimed_host: return Ticket::Seat::claimed_host;
+        case Role::host: return Ticket::Seat::host;
+    }
+    return Ticket::Seat::participant;
+}
 
-Ticket::Seat seat_of(Role role) { return std::ranges::find(kSeats, role, &std::pair<Role, Ticket::Seat>::first)->second; }
-Role role_of(Ticket::Seat seat) { return std::ranges::find(kSeats, seat, &std::pair<Role, Ticket::Seat>::second)->first; }
+Role role_of(Ticket::Seat seat) {
+    return seat == Ticket::Seat::host ? Role::host : seat == Ticket::Seat::claimed_host ? Role::claimed_host : Role::participant;
+}
 
 }  // namespace
 
